@@ -1,0 +1,47 @@
+//! The Delta transaction log: what is in it, what it adds up to, and how a writer adds to it.
+//!
+//! | module | question it answers |
+//! |---|---|
+//! | [`action`] | what does one line of a commit say? |
+//! | [`name`] | what is this file under `_delta_log`? |
+//! | [`path`] | which object does `add.path` name, and may it be read? |
+//! | [`schema`] | what are the columns, and what are they in Arrow? |
+//! | [`partition`] | what value does a partition string stand for? |
+//! | [`stats`] | what do a file's statistics say, and what do we write? |
+//! | [`predicate`] | which files can a predicate skip? |
+//! | [`protocol`] | what does a table demand, and do we implement it? |
+//! | [`dv`] | which rows of a file are deleted? |
+//! | [`segment`] | which log files make version *n*? |
+//! | [`replay`] | which files are live after these actions? |
+//! | [`snapshot`] | what is the table at version *n*? |
+//! | [`checkpoint`] | how is a snapshot written as one file, and read back? |
+//! | [`conflict`] | may our commit follow one that we did not see? |
+//! | [`commit`] | what does the commit loop do next? |
+//! | [`drive`] | the only module that talks to a store: fetch, ask a decision, store |
+//!
+//! Everything but [`drive`] is pure: no I/O, no clock, no randomness. Clock and randomness come in through [`env`];
+//! bounds on outside input stand in [`limits`].
+
+pub mod action;
+pub mod checkpoint;
+pub mod commit;
+pub mod conflict;
+pub mod drive;
+pub mod dv;
+pub mod env;
+pub mod error;
+pub mod limits;
+pub mod name;
+pub mod partition;
+pub mod path;
+pub mod predicate;
+pub mod protocol;
+pub mod replay;
+pub mod schema;
+pub mod segment;
+pub mod snapshot;
+pub mod stats;
+pub mod version;
+
+pub use error::{Error, ErrorKind, Result};
+pub use version::{TimestampMs, Version};

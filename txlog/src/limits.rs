@@ -1,0 +1,14 @@
+//! Bounds on everything read from outside. Reaching one is an error that names it.
+
+/// Longest line of a commit, in bytes (pitfall H3).
+pub const MAX_LOG_LINE_BYTES: usize = 64 << 20;
+/// Most actions in one commit.
+pub const MAX_ACTIONS_PER_COMMIT: usize = 10_000_000;
+/// Deepest nesting of a schema.
+pub const MAX_SCHEMA_DEPTH: usize = 64;
+/// Most fields of a schema, nested ones counted.
+pub const MAX_SCHEMA_FIELDS: usize = 10_000;
+/// Largest Parquet footer that is decoded.
+pub const MAX_PARQUET_FOOTER_BYTES: usize = 64 << 20;
+/// Largest serialised deletion vector, in bytes.
+pub const MAX_DELETION_VECTOR_BYTES: usize = 1 << 30;

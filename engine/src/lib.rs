@@ -1,1 +1,17 @@
-//! engine
+//! The table: what is stored where, how it is written, how it is read.
+//!
+//! | module | question it answers |
+//! |---|---|
+//! | [`store`] | where is the table, and how is it reached? |
+//! | [`mod@write`] | how do Arrow batches become data files? |
+//! | [`query`] | how does DataFusion read a table? |
+//! | [`table`] | what can be done with a table? |
+//! | [`promote`] | how does a change of one table reach the next, exactly once? |
+
+pub mod promote;
+pub mod query;
+pub mod store;
+pub mod table;
+pub mod write;
+
+pub use lakebed_txlog::{Error, ErrorKind, Result, TimestampMs, Version};

@@ -19,7 +19,7 @@
 //! | [`commit`] | what does the commit loop do next? |
 //! | [`drive`] | the only module that talks to a store: fetch, ask a decision, store |
 //!
-//! Everything but [`drive`] is pure: no I/O, no clock, no randomness. Clock and randomness come in through [`env`];
+//! Everything but [`drive`] is pure: no I/O, no clock, no randomness. Clock and randomness come in through [`mod@env`];
 //! bounds on outside input stand in [`limits`].
 
 pub mod action;

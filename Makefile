@@ -1,0 +1,57 @@
+# Everything a person runs. `make` alone lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lakebed
+# Clones share what cargo builds: the dependencies are most of the work.
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+
+# rust-toolchain.toml pins a release. Where that very release is installed as the default but under another name, and
+# can't be fetched by its number, use it as it is.
+PINNED := $(shell sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+INSTALLED := $(shell rustup toolchain list 2>/dev/null)
+ifeq ($(RUSTUP_TOOLCHAIN)$(filter $(PINNED)-%,$(INSTALLED)),)
+ifneq ($(filter $(PINNED),$(shell cd / && rustc --version 2>/dev/null)),)
+export RUSTUP_TOOLCHAIN := $(firstword $(shell cd / && rustup show active-toolchain 2>/dev/null))
+endif
+endif
+
+# Our crates are compiled by clippy's own rustc, findings being errors, for lint, tests and demo alike: `cargo clippy`
+# and `cargo doc` would compile every dependency a second time.
+CLIPPY := $(wildcard $(dir $(shell rustup which rustc 2>/dev/null || command -v rustc))clippy-driver)
+ifneq ($(CLIPPY),)
+export RUSTC_WORKSPACE_WRAPPER := $(CLIPPY)
+export CLIPPY_ARGS := -Dwarnings__CLIPPY_HACKERY__
+endif
+
+.PHONY: help demo test soak bench setup lint
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | while IFS=$$'\t' read -r name what; do \
+	    printf '  make %-6s  %s\n' "$$name" "$$what"; done
+
+demo: ## watch a medallion lake work on real flight records
+	cargo run --quiet -p lakebed-cli -- demo
+
+setup: ## install what the tests need (S3 server, nine engines) into the user's cache
+	tests/setup.sh
+
+test: setup ## run every test: units, docs, integration, S3, Spark, Trino and seven other engines
+	cargo build -p lakebed-cli
+	cargo test --workspace
+
+soak: setup ## run the long forms of the random, crash and contention tests
+	cargo build -p lakebed-cli
+	LAKEBED_SOAK=1 cargo test --workspace
+
+lint: ## check format, clippy, docs, licences, bans and sources
+	cargo fmt --all --check
+	tests/setup.sh deny
+	$(CACHE)/deny/bin/cargo-deny --log-level error check licenses bans sources
+	cargo test --workspace --all-targets --no-run
+	RUSTDOC=$(CURDIR)/tools/docs-of-build cargo test --workspace --doc
+
+bench: ## measure, side by side with others
+	env -u RUSTC_WORKSPACE_WRAPPER cargo bench -p lakebed-benches

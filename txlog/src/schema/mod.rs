@@ -6,12 +6,21 @@
 //! | `field` | structs, arrays, maps, fields, paths; lookup; names unique whatever their case |
 //! | `metadata` | what a schema says about a column beyond its type |
 //! | `json` | `metaData.schemaString` ↔ [`StructType`] |
+//! | `arrow`, `from_arrow` | [`StructType`] ↔ Arrow |
+//! | `mapping` | the names and ids under which columns stand in files |
+//! | `leaves` | the columns that statistics are kept of |
 
+pub mod arrow;
 mod data_type;
 mod field;
+mod from_arrow;
 mod json;
+mod leaves;
+mod mapping;
 pub mod metadata;
 
 pub use data_type::{DataType, MAX_DECIMAL_PRECISION, PrimitiveType, decimal};
 pub use field::{ArrayType, ColumnPath, MapType, StructField, StructType, fold_case};
+pub use leaves::{DEFAULT_INDEXED_COLUMNS, IndexedColumns, Leaf};
+pub use mapping::ColumnMappingMode;
 pub use metadata::FieldMetadata;

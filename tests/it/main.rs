@@ -3,8 +3,10 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`machine`] | where is the shared folder, where is the cache, and does CI insist? |
+//! | [`tidy`] | is the house in order? |
 
 #![allow(dead_code, reason = "support that not every subject uses")]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod machine;
+mod tidy;

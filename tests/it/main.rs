@@ -3,10 +3,12 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`machine`] | where is the shared folder, where is the cache, and does CI insist? |
+//! | [`s3`] | what is a real S3 server's address? |
 //! | [`tidy`] | is the house in order? |
 
 #![allow(dead_code, reason = "support that not every subject uses")]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod machine;
+mod s3;
 mod tidy;

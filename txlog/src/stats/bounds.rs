@@ -1,0 +1,275 @@
+//! The smallest and largest values of one leaf, in memory that doesn't grow with the file.
+
+use std::cmp::Ordering;
+
+use arrow::array::{Array, AsArray, PrimitiveArray};
+use arrow::compute::{self, cast};
+use arrow::datatypes::{
+    ArrowNumericType, DataType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Float32Type,
+    Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+};
+use chrono::{DateTime, Datelike, NaiveDate};
+
+use crate::{Error, Result};
+
+/// Strings are cut to this many characters.
+const STRING_PREFIX_CHARS: usize = 32;
+/// How far a maximum may run on in search of a character that a tie-breaker exceeds.
+const STRING_LIMIT_CHARS: usize = 2 * STRING_PREFIX_CHARS;
+/// The tie-breaker above every ASCII character but itself.
+const ASCII_TIE_BREAKER: char = '\u{7f}';
+/// The tie-breaker above every other character but itself.
+const TIE_BREAKER: char = char::MAX;
+/// A decimal of at most so many digits survives a reader that parses it as a double.
+const DOUBLE_DIGITS: usize = 15;
+const MS_PER_DAY: i64 = 86_400_000;
+
+/// A value of a leaf, reduced to what a bound needs.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
+    Integer(i64),
+    Float(f64),
+    Decimal {
+        unscaled: i128,
+        scale: u8,
+    },
+    /// The first [`STRING_LIMIT_CHARS`] characters and one more: cutting keeps the order, so the bounds of the cut
+    /// values are the cut bounds.
+    Text(String),
+    /// Days since 1970-01-01.
+    Date(i64),
+    Timestamp {
+        ticks: i64,
+        per_second: i64,
+        zoned: Zoned,
+    },
+}
+
+/// Whether a timestamp is an instant or a wall-clock time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Zoned {
+    Utc,
+    WallClock,
+}
+
+impl Value {
+    /// The order within one type; `None` across types.
+    fn compare(&self, other: &Value) -> Option<Ordering> {
+        match (self, other) {
+            (Value::Integer(a), Value::Integer(b)) | (Value::Date(a), Value::Date(b)) => Some(a.cmp(b)),
+            (Value::Float(a), Value::Float(b)) => Some(a.total_cmp(b)),
+            (Value::Decimal { unscaled: a, scale: s }, Value::Decimal { unscaled: b, scale: t }) if s == t => {
+                Some(a.cmp(b))
+            }
+            (Value::Text(a), Value::Text(b)) => Some(a.as_bytes().cmp(b.as_bytes())),
+            (
+                Value::Timestamp { ticks: a, per_second: p, zoned: y },
+                Value::Timestamp { ticks: b, per_second: q, zoned: z },
+            ) if p == q && y == z => Some(a.cmp(b)),
+            _ => None,
+        }
+    }
+}
+
+/// What is known of a leaf's values.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) enum Bounds {
+    /// No value that isn't null was seen.
+    #[default]
+    Empty,
+    /// Every value lies between the two.
+    Range { min: Value, max: Value },
+    /// The type has no bounds, or a NaN was seen.
+    Unbounded,
+}
+
+impl Bounds {
+    /// The bounds of the values of `array` that aren't null.
+    pub(super) fn of(array: &dyn Array) -> Result<Bounds> {
+        let bounds = match array.data_type() {
+            DataType::Int8 => numeric::<Int8Type>(array, |v| Value::Integer(v.into())),
+            DataType::Int16 => numeric::<Int16Type>(array, |v| Value::Integer(v.into())),
+            DataType::Int32 => numeric::<Int32Type>(array, |v| Value::Integer(v.into())),
+            DataType::Int64 => numeric::<Int64Type>(array, Value::Integer),
+            DataType::Float32 => numeric::<Float32Type>(array, |v| Value::Float(v.into())),
+            DataType::Float64 => numeric::<Float64Type>(array, Value::Float),
+            DataType::Date32 => numeric::<Date32Type>(array, |v| Value::Date(v.into())),
+            DataType::Date64 => numeric::<Date64Type>(array, |v| Value::Date(v.div_euclid(MS_PER_DAY))),
+            DataType::Decimal32(_, s) => {
+                decimal(*s, |scale| numeric::<Decimal32Type>(array, |v| Value::Decimal { unscaled: v.into(), scale }))
+            }
+            DataType::Decimal64(_, s) => {
+                decimal(*s, |scale| numeric::<Decimal64Type>(array, |v| Value::Decimal { unscaled: v.into(), scale }))
+            }
+            DataType::Decimal128(_, s) => {
+                decimal(*s, |scale| numeric::<Decimal128Type>(array, |v| Value::Decimal { unscaled: v, scale }))
+            }
+            DataType::Timestamp(unit, zone) => {
+                let zoned = if zone.is_some() { Zoned::Utc } else { Zoned::WallClock };
+                timestamp(array, *unit, zoned)
+            }
+            DataType::Utf8 => text(
+                array.as_string_opt::<i32>().and_then(|a| compute::min_string(a)),
+                array.as_string_opt::<i32>().and_then(|a| compute::max_string(a)),
+            ),
+            DataType::LargeUtf8 => text(
+                array.as_string_opt::<i64>().and_then(|a| compute::min_string(a)),
+                array.as_string_opt::<i64>().and_then(|a| compute::max_string(a)),
+            ),
+            DataType::Utf8View => text(
+                array.as_string_view_opt().and_then(compute::min_string_view),
+                array.as_string_view_opt().and_then(compute::max_string_view),
+            ),
+            DataType::Dictionary(_, values) => {
+                let plain = cast(array, values)
+                    .map_err(|e| Error::invalid("can't unpack a dictionary column for its statistics").because(e))?;
+                return Bounds::of(&plain);
+            }
+            _ => Bounds::Unbounded,
+        };
+        Ok(bounds)
+    }
+
+    /// The bounds of both together; an error when they are of two types.
+    pub(super) fn and(self, other: Bounds) -> Result<Bounds> {
+        match (self, other) {
+            (Bounds::Unbounded, _) | (_, Bounds::Unbounded) => Ok(Bounds::Unbounded),
+            (Bounds::Empty, known) | (known, Bounds::Empty) => Ok(known),
+            (Bounds::Range { min: a, max: b }, Bounds::Range { min: c, max: d }) => {
+                let (Some(low), Some(high)) = (a.compare(&c), b.compare(&d)) else {
+                    return Err(Error::invalid("two batches of one file differ in the type of a column"));
+                };
+                let min = if low.is_gt() { c } else { a };
+                let max = if high.is_lt() { d } else { b };
+                Ok(Bounds::Range { min, max })
+            }
+        }
+    }
+
+    /// The two bounds as JSON values, each where there is one that can be written.
+    pub(super) fn to_json(&self) -> (Option<String>, Option<String>) {
+        let Bounds::Range { min, max } = self else { return (None, None) };
+        match (min, max) {
+            // Sail takes equal bounds for the value, and reads it through a double.
+            (Value::Decimal { unscaled, .. }, _) if min == max && digits(*unscaled) > DOUBLE_DIGITS => (None, None),
+            _ => (min_to_json(min), max_to_json(max)),
+        }
+    }
+}
+
+fn numeric<T: ArrowNumericType>(array: &dyn Array, value: impl Fn(T::Native) -> Value) -> Bounds {
+    let Some(array): Option<&PrimitiveArray<T>> = array.as_primitive_opt() else { return Bounds::Unbounded };
+    let (Some(min), Some(max)) = (compute::min(array), compute::max(array)) else { return Bounds::Empty };
+    let (min, max) = (value(min), value(max));
+    // The kernels order NaN by its sign below or above every number, so one NaN is enough to be a bound.
+    if [&min, &max].iter().any(|v| matches!(v, Value::Float(f) if f.is_nan())) {
+        return Bounds::Unbounded;
+    }
+    Bounds::Range { min, max }
+}
+
+/// A negative scale isn't a Delta type.
+fn decimal(scale: i8, bounds: impl FnOnce(u8) -> Bounds) -> Bounds {
+    u8::try_from(scale).map_or(Bounds::Unbounded, bounds)
+}
+
+fn timestamp(array: &dyn Array, unit: TimeUnit, zoned: Zoned) -> Bounds {
+    let at = |per_second| move |ticks| Value::Timestamp { ticks, per_second, zoned };
+    match unit {
+        TimeUnit::Second => numeric::<TimestampSecondType>(array, at(1)),
+        TimeUnit::Millisecond => numeric::<TimestampMillisecondType>(array, at(1_000)),
+        TimeUnit::Microsecond => numeric::<TimestampMicrosecondType>(array, at(1_000_000)),
+        TimeUnit::Nanosecond => numeric::<TimestampNanosecondType>(array, at(1_000_000_000)),
+    }
+}
+
+fn text(min: Option<&str>, max: Option<&str>) -> Bounds {
+    let kept = |s: &str| Value::Text(first_chars(s, STRING_LIMIT_CHARS + 1).to_owned());
+    match (min, max) {
+        (Some(min), Some(max)) => Bounds::Range { min: kept(min), max: kept(max) },
+        _ => Bounds::Empty,
+    }
+}
+
+fn min_to_json(min: &Value) -> Option<String> {
+    match min {
+        Value::Float(v) if *v == 0.0 => Some("-0.0".to_owned()),
+        Value::Text(s) => serde_json::to_string(first_chars(s, STRING_PREFIX_CHARS)).ok(),
+        Value::Timestamp { ticks, per_second, zoned } => {
+            time_to_json(floor_div(i128::from(*ticks) * 1_000, *per_second), *zoned)
+        }
+        other => exact_to_json(other),
+    }
+}
+
+fn max_to_json(max: &Value) -> Option<String> {
+    match max {
+        Value::Float(v) if *v == 0.0 => Some("0.0".to_owned()),
+        Value::Text(s) => serde_json::to_string(&ceiling_of_text(s)?).ok(),
+        Value::Timestamp { ticks, per_second, zoned } => {
+            time_to_json(-floor_div(-(i128::from(*ticks) * 1_000), *per_second), *zoned)
+        }
+        other => exact_to_json(other),
+    }
+}
+
+/// Values that are written as they are. What JSON, or a date of four-digit years, can't say is left out.
+fn exact_to_json(value: &Value) -> Option<String> {
+    match value {
+        Value::Integer(v) => Some(v.to_string()),
+        // A float goes out with the digits of its double: it reads back as itself in either type, also after the
+        // column is widened.
+        Value::Float(v) if v.is_finite() => serde_json::to_string(v).ok(),
+        Value::Decimal { unscaled, scale } => Some(decimal_text(*unscaled, *scale)),
+        Value::Date(days) => {
+            let date = i32::try_from(*days).ok().and_then(NaiveDate::from_epoch_days).filter(in_four_digits)?;
+            Some(format!("\"{}\"", date.format("%Y-%m-%d")))
+        }
+        Value::Float(_) | Value::Text(_) | Value::Timestamp { .. } => None,
+    }
+}
+
+fn time_to_json(ms: i128, zoned: Zoned) -> Option<String> {
+    let time = DateTime::from_timestamp_millis(i64::try_from(ms).ok()?)?.naive_utc();
+    in_four_digits(&time.date()).then(|| {
+        let zone = if zoned == Zoned::Utc { "Z" } else { "" };
+        format!("\"{}{zone}\"", time.format("%Y-%m-%dT%H:%M:%S%.3f"))
+    })
+}
+
+fn in_four_digits(date: &NaiveDate) -> bool {
+    (1..=9999).contains(&date.year())
+}
+
+/// At least every value that starts as `s` does. `None` when no tie-breaker exceeds what is cut off (pitfall S2).
+fn ceiling_of_text(s: &str) -> Option<String> {
+    let mut chars = s.char_indices().skip(STRING_PREFIX_CHARS).peekable();
+    if chars.peek().is_none() {
+        return Some(s.to_owned());
+    }
+    let (at, cut) = chars.find(|(_, c)| *c != TIE_BREAKER)?;
+    let tie_breaker = if cut < ASCII_TIE_BREAKER { ASCII_TIE_BREAKER } else { TIE_BREAKER };
+    Some(format!("{}{tie_breaker}", &s[..at]))
+}
+
+fn first_chars(s: &str, count: usize) -> &str {
+    s.char_indices().nth(count).map_or(s, |(end, _)| &s[..end])
+}
+
+fn floor_div(dividend: i128, divisor: i64) -> i128 {
+    dividend.div_euclid(divisor.into())
+}
+
+fn digits(unscaled: i128) -> usize {
+    unscaled.unsigned_abs().to_string().len()
+}
+
+/// Every digit of a decimal, in plain notation.
+fn decimal_text(unscaled: i128, scale: u8) -> String {
+    let sign = if unscaled < 0 { "-" } else { "" };
+    let scale = usize::from(scale);
+    let digits = format!("{:0>width$}", unscaled.unsigned_abs(), width = scale + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - scale);
+    if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+}

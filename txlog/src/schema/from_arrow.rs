@@ -150,3 +150,79 @@ fn primitive_from_arrow(arrow: &ArrowType) -> Result<PrimitiveType, String> {
         other => return Err(format!("is {other}, which the protocol has no type for")),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::datatypes::TimeUnit;
+
+    use super::*;
+
+    fn column(arrow: ArrowType) -> Result<DataType> {
+        StructField::from_arrow(&ArrowField::new("c", arrow, true)).map(|field| field.data_type)
+    }
+
+    #[test]
+    fn what_a_schema_gives_arrow_comes_back() {
+        let json = concat!(
+            r#"{"type":"struct","fields":[{"name":"m","type":{"type":"map","keyType":"string","valueType":"#,
+            r#"{"type":"array","elementType":"variant","containsNull":false},"valueContainsNull":false},"#,
+            r#""nullable":false,"metadata":{"comment":"123","delta.columnMapping.id":7,"text":"7","plain":"a b"}},"#,
+            r#"{"name":"s","type":{"type":"struct","fields":[{"name":"t","type":"timestamp","nullable":true,"#,
+            r#""metadata":{}},{"name":"n","type":"timestamp_ntz","nullable":false,"metadata":{}}]},"nullable":true,"#,
+            r#""metadata":{}},{"name":"d","type":"decimal(38,38)","nullable":true,"metadata":{}},"#,
+            r#"{"name":"v","type":"void","nullable":true,"metadata":{}}]}"#
+        );
+        let schema = StructType::from_json(json).unwrap();
+        let arrow = schema.to_arrow().unwrap();
+        assert_eq!(StructType::from_arrow(&arrow).unwrap().to_json(), schema.to_json());
+        let metadata = arrow.field(0).metadata();
+        assert_eq!(metadata.get("plain").map(String::as_str), Some("a b"));
+        assert_eq!(metadata.get("delta.columnMapping.id").map(String::as_str), Some("7"));
+        assert_eq!(metadata.get("comment").map(String::as_str), Some("123"));
+    }
+
+    #[test]
+    fn other_representations_are_normalised() {
+        let nanos = ArrowType::Timestamp(TimeUnit::Nanosecond, Some("Europe/Berlin".into()));
+        for (arrow, expected) in [
+            (ArrowType::UInt8, DataType::SHORT),
+            (ArrowType::UInt16, DataType::INTEGER),
+            (ArrowType::UInt32, DataType::LONG),
+            (ArrowType::Utf8View, DataType::STRING),
+            (ArrowType::Dictionary(Box::new(ArrowType::Int8), Box::new(ArrowType::LargeUtf8)), DataType::STRING),
+            (ArrowType::FixedSizeBinary(16), DataType::BINARY),
+            (ArrowType::Date64, DataType::DATE),
+            (ArrowType::Float16, DataType::FLOAT),
+            (nanos, DataType::TIMESTAMP),
+            (ArrowType::Timestamp(TimeUnit::Second, None), DataType::TIMESTAMP_NTZ),
+            (ArrowType::Decimal256(38, 2), DataType::Primitive(PrimitiveType::Decimal { precision: 38, scale: 2 })),
+            (
+                ArrowType::FixedSizeList(Arc::new(ArrowField::new("item", ArrowType::Int32, true)), 3),
+                DataType::array(DataType::INTEGER),
+            ),
+        ] {
+            assert_eq!(column(arrow.clone()).unwrap(), expected, "{arrow}");
+        }
+    }
+
+    #[test]
+    fn every_column_without_a_counterpart_is_named() {
+        let arrow = ArrowSchema::new(vec![
+            ArrowField::new("ok", ArrowType::Int64, true),
+            ArrowField::new("big", ArrowType::UInt64, true),
+            ArrowField::new(
+                "s",
+                ArrowType::Struct(vec![ArrowField::new("t", ArrowType::Time64(TimeUnit::Nanosecond), true)].into()),
+                true,
+            ),
+            ArrowField::new("neg", ArrowType::Decimal128(10, -2), true),
+            ArrowField::new("wide", ArrowType::Decimal256(39, 0), true),
+        ]);
+        let refused = StructType::from_arrow(&arrow).unwrap_err();
+        for name in ["big is UInt64", "s.t is Time64", "neg is Decimal128(10, -2)", "wide is Decimal256(39, 0)"] {
+            assert!(refused.message().contains(name), "{refused}");
+        }
+    }
+}

@@ -247,3 +247,120 @@ fn write_text(json: &mut String, text: &str) {
     // A string always serialises.
     json.push_str(&serde_json::Value::from(text).to_string());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    /// The example of the protocol's section "Schema Serialization Format", without spaces.
+    const PROTOCOL_EXAMPLE: &str = concat!(
+        r#"{"type":"struct","fields":[{"name":"a","type":"integer","nullable":false,"metadata":{}},"#,
+        r#"{"name":"b","type":{"type":"struct","fields":[{"name":"d","type":"integer","nullable":false,"#,
+        r#""metadata":{}}]},"nullable":true,"metadata":{}},{"name":"c","type":{"type":"array","elementType":"integer","#,
+        r#""containsNull":false},"nullable":true,"metadata":{}},{"name":"e","type":{"type":"array","elementType":"#,
+        r#"{"type":"struct","fields":[{"name":"d","type":"integer","nullable":false,"metadata":{}}]},"#,
+        r#""containsNull":true},"nullable":true,"metadata":{}},{"name":"f","type":{"type":"map","keyType":"string","#,
+        r#""valueType":"string","valueContainsNull":true},"nullable":true,"metadata":{}}]}"#,
+    );
+
+    #[test]
+    fn the_protocols_example_reads_and_writes_as_it_is() {
+        let schema = StructType::from_json(PROTOCOL_EXAMPLE).unwrap();
+        assert_eq!(
+            DataType::from(schema.clone()).to_string(),
+            "struct<a: integer, b: struct<d: integer>, c: array<integer>, e: array<struct<d: integer>>, \
+             f: map<string,string>>"
+        );
+        assert!(!schema.fields()[0].nullable);
+        assert_eq!(schema.to_json(), PROTOCOL_EXAMPLE);
+    }
+
+    #[test]
+    fn metadata_survives_to_the_last_digit() {
+        let json = concat!(
+            r#"{"type":"struct","fields":[{"name":"a\"\n","type":"decimal(38,18)","nullable":true,"metadata":"#,
+            r#"{"big":123456789012345678901234567890,"delta.columnMapping.id":7,"deep":{"b":[1.10,true,null],"a":"x y"},"#,
+            r#""tiny":1.000000000000000000001}}]}"#
+        );
+        let schema = StructType::from_json(json).unwrap();
+        assert_eq!(schema.fields()[0].metadata.column_id(), Some(7));
+        assert_eq!(schema.fields()[0].metadata.json("big"), Some("123456789012345678901234567890"));
+        assert_eq!(StructType::from_json(&schema.to_json()).unwrap(), schema);
+        assert!(schema.to_json().contains(r#""deep":{"b":[1.10,true,null],"a":"x y"}"#));
+        assert!(schema.to_json().contains("1.000000000000000000001"));
+    }
+
+    #[test]
+    fn unknown_types_are_kept() {
+        let json = concat!(
+            r#"{"type":"struct","fields":[{"name":"g","type":"geometry(OGC:CRS84)","nullable":true,"metadata":{}},"#,
+            r#"{"name":"u","type":{"type":"udt","class":"x.Y","sqlType":"long"},"nullable":true,"metadata":{}}]}"#
+        );
+        let schema = StructType::from_json(json).unwrap();
+        assert_eq!(schema.fields()[0].data_type, DataType::Unknown("geometry(OGC:CRS84)".into()));
+        assert_eq!(schema.to_json(), json);
+        let refused = schema.to_arrow().unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unsupported);
+        assert!(refused.message().contains("geometry(OGC:CRS84) of column g"), "{refused}");
+    }
+
+    #[test]
+    fn a_variant_may_stand_in_an_object_as_the_protocol_shows() {
+        assert_eq!(DataType::from_json(r#"{"type":"variant"}"#).unwrap(), DataType::VARIANT);
+        let spaced = r#"{ "type" : "array", "elementType" : { "type" : "variant" }, "containsNull" : false }"#;
+        assert_eq!(
+            DataType::from_json(spaced).unwrap().to_json(),
+            r#"{"type":"array","elementType":"variant","containsNull":false}"#
+        );
+    }
+
+    #[test]
+    fn damage_is_an_error_that_names_the_column() {
+        let schema = |data_type: &str| {
+            format!(
+                r#"{{"type":"struct","fields":[{{"name":"a","type":{{"type":"array","elementType":{data_type}}}}}]}}"#
+            )
+        };
+        for wrong in [r#""decimal(39,0)""#, r#""decimal(3,4)""#, r#""decimal(x)""#, r#""""#, "7", "{}", "null"] {
+            let error = StructType::from_json(&schema(wrong)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{wrong}");
+            assert!(error.message().contains("column a.element"), "{error}");
+        }
+        for wrong in ["", "[]", "\"long\"", "{\"type\":\"struct\"}", "{\"type\":\"map\"}", "null"] {
+            assert_eq!(StructType::from_json(wrong).unwrap_err().kind(), ErrorKind::Corrupt, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn depth_and_fields_are_bounded() {
+        let nested = |depth: usize| {
+            let open = r#"{"type":"array","elementType":"#.repeat(depth);
+            format!(r#"{{"type":"struct","fields":[{{"name":"a","type":{open}"long"{}}}]}}"#, "}".repeat(depth))
+        };
+        assert!(StructType::from_json(&nested(MAX_SCHEMA_DEPTH - 1)).is_ok());
+        for depth in [MAX_SCHEMA_DEPTH, 10_000] {
+            assert_eq!(StructType::from_json(&nested(depth)).unwrap_err().kind(), ErrorKind::Exhausted);
+        }
+        let wide = |count: usize| {
+            let fields: Vec<_> = (0..count).map(|i| format!(r#"{{"name":"c{i}","type":"long"}}"#)).collect();
+            format!(r#"{{"type":"struct","fields":[{}]}}"#, fields.join(","))
+        };
+        assert!(StructType::from_json(&wide(MAX_SCHEMA_FIELDS)).is_ok());
+        assert_eq!(StructType::from_json(&wide(MAX_SCHEMA_FIELDS + 1)).unwrap_err().kind(), ErrorKind::Exhausted);
+    }
+
+    #[test]
+    fn names_that_differ_in_case_only_are_read_and_refused_on_change() {
+        let json = r#"{"type":"struct","fields":[{"name":"a","type":"long"},{"name":"s","type":{"type":"struct",
+            "fields":[{"name":"Été","type":"long"},{"name":"été","type":"long"}]}},{"name":"A","type":"long"}]}"#;
+        let schema = StructType::from_json(json).unwrap();
+        let refused = schema.check_unique_names().unwrap_err();
+        assert!(refused.message().ends_with("s.Été and s.été; a and A"), "{refused}");
+        assert_eq!(schema.resolve("A").unwrap().unwrap().0, 2);
+        assert_eq!(schema.resolve("S").unwrap().unwrap().0, 1);
+        assert!(schema.resolve("nothing").unwrap().is_none());
+        let ambiguous = StructType::new(["Ab", "AB"].map(|name| StructField::nullable(name, DataType::LONG)));
+        assert_eq!(ambiguous.resolve("ab").unwrap_err().kind(), ErrorKind::InvalidRequest);
+    }
+}

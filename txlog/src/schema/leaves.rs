@@ -154,3 +154,68 @@ fn quoted_name(text: &str) -> Option<(String, &str)> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema() -> StructType {
+        let json = r#"{"type":"struct","fields":[
+            {"name":"p","type":"string","nullable":true,"metadata":{"delta.columnMapping.physicalName":"c0"}},
+            {"name":"b","type":{"type":"struct","fields":[
+                {"name":"c","type":"long","nullable":true,"metadata":{"delta.columnMapping.physicalName":"c2"}},
+                {"name":"d.e","type":"long","nullable":true,"metadata":{"delta.columnMapping.physicalName":"c3"}}]},
+             "nullable":true,"metadata":{"delta.columnMapping.physicalName":"c1"}},
+            {"name":"f","type":{"type":"array","elementType":"long"},"nullable":true,
+             "metadata":{"delta.columnMapping.physicalName":"c4"}},
+            {"name":"g","type":"string","nullable":true,"metadata":{"delta.columnMapping.physicalName":"c5"}}]}"#;
+        StructType::from_json(json).unwrap()
+    }
+
+    fn paths(mode: ColumnMappingMode, indexed: &IndexedColumns) -> Vec<String> {
+        let schema = schema();
+        let leaves = schema.indexed_leaves(mode, &["p".to_owned()], indexed).unwrap();
+        leaves.iter().map(|leaf| format!("{}={}", leaf.path, leaf.physical_path)).collect()
+    }
+
+    #[test]
+    fn the_first_leaves_count_without_partition_columns() {
+        let none = ColumnMappingMode::None;
+        assert_eq!(paths(none, &IndexedColumns::First(2)), ["b.c=b.c", "b.`d.e`=b.`d.e`"]);
+        assert_eq!(paths(ColumnMappingMode::Name, &IndexedColumns::First(3)), ["b.c=c1.c2", "b.`d.e`=c1.c3", "f=c4"]);
+        assert_eq!(paths(none, &IndexedColumns::default()).len(), 4);
+        assert_eq!(paths(none, &IndexedColumns::All).len(), 4);
+        assert!(paths(none, &IndexedColumns::First(0)).is_empty());
+    }
+
+    #[test]
+    fn named_columns_hold_what_is_inside_them() {
+        let named = |list: &str| IndexedColumns::Named(ColumnPath::parse_list(list).unwrap());
+        let none = ColumnMappingMode::None;
+        assert_eq!(paths(none, &named("B, g")), ["b.c=b.c", "b.`d.e`=b.`d.e`", "g=g"]);
+        assert_eq!(paths(none, &named("b.`D.e`")), ["b.`d.e`=b.`d.e`"]);
+        assert!(paths(none, &named("p, nothing")).is_empty());
+    }
+
+    #[test]
+    fn lists_of_columns_are_read_with_their_quotes() {
+        let read = |list: &str| {
+            let paths = ColumnPath::parse_list(list).unwrap();
+            paths.iter().map(|path| path.names().to_vec()).collect::<Vec<_>>()
+        };
+        assert_eq!(read("a,b.c , `d``.,e`.f"), [vec!["a"], vec!["b", "c"], vec!["d`.,e", "f"]]);
+        assert!(read("  ").is_empty());
+        for wrong in ["a,,b", "a.", ".a", "`a", "`a`b", "a,"] {
+            assert!(ColumnPath::parse_list(wrong).is_err(), "{wrong}");
+        }
+        let path = ColumnPath::new(["a b", "c`d", "e"]);
+        assert_eq!(ColumnPath::parse_list(&path.to_string()).unwrap(), [path]);
+    }
+
+    #[test]
+    fn a_mapped_column_without_a_physical_name_is_an_error() {
+        let schema = StructType::new([StructField::nullable("a", DataType::LONG)]);
+        assert!(schema.leaves(ColumnMappingMode::Name).is_err());
+        assert!(schema.physical_schema(ColumnMappingMode::Id).is_err());
+    }
+}

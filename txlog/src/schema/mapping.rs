@@ -234,3 +234,73 @@ fn nested_ids(metadata: &FieldMetadata) -> HashMap<String, String> {
     let ids: Option<HashMap<String, Value>> = metadata.json(key::NESTED_IDS).and_then(|j| serde_json::from_str(j).ok());
     ids.unwrap_or_default().into_iter().filter_map(|(path, id)| Some((path, id.as_i64()?.to_string()))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of the protocol's section "Column Mapping", in a list of fields.
+    fn mapped() -> StructType {
+        StructType::from_json(
+            r#"{"type":"struct","fields":[{"name":"e","type":{"type":"array","elementType":{"type":"struct",
+            "fields":[{"name":"d","type":"integer","nullable":false,"metadata":{"delta.columnMapping.id":5,
+            "delta.columnMapping.physicalName":"col-a7"}}]},"containsNull":true},"nullable":true,"metadata":{
+            "delta.columnMapping.id":4,"delta.columnMapping.physicalName":"col-5f",
+            "delta.columnMapping.nested.ids":{"col-5f.element":100},"comment":"x"}}]}"#,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn physical_names_stand_at_every_depth() {
+        let physical = mapped().physical_schema(ColumnMappingMode::Name).unwrap();
+        assert_eq!(DataType::from(physical).to_string(), "struct<col-5f: array<struct<col-a7: integer>>>");
+        assert_eq!(mapped().physical_schema(ColumnMappingMode::None).unwrap(), mapped());
+    }
+
+    #[test]
+    fn files_carry_field_ids_and_no_other_metadata() {
+        let file = mapped().to_parquet(ColumnMappingMode::Id).unwrap();
+        let field = file.field(0);
+        assert_eq!(field.name(), "col-5f");
+        let id = |field: &ArrowField| field.metadata().get(parquet::arrow::PARQUET_FIELD_ID_META_KEY).cloned();
+        assert_eq!(id(field).as_deref(), Some("4"));
+        assert_eq!(field.metadata().len(), 1);
+        let ArrowType::List(element) = field.data_type() else { panic!("{field}") };
+        assert_eq!(id(element).as_deref(), Some("100"));
+        let ArrowType::Struct(inner) = element.data_type() else { panic!("{element}") };
+        assert_eq!(id(&inner[0]).as_deref(), Some("5"));
+        assert!(mapped().to_parquet(ColumnMappingMode::None).unwrap().field(0).metadata().is_empty());
+    }
+
+    #[test]
+    fn equal_physical_names_and_missing_ids_are_errors() {
+        let mut schema = mapped();
+        let twin = StructField { name: "f".into(), ..schema.fields()[0].clone() };
+        schema.fields_mut().push(twin);
+        assert!(schema.physical_schema(ColumnMappingMode::Name).unwrap_err().message().contains("column f"));
+        let mut schema = mapped();
+        schema.fields_mut()[0].metadata.remove(key::COLUMN_ID);
+        assert!(schema.to_parquet(ColumnMappingMode::Name).is_err());
+    }
+
+    #[test]
+    fn void_columns_are_in_no_file() {
+        let struct_of = |fields: Vec<StructField>| DataType::from(StructType::new(fields));
+        let void = || StructField::nullable("v", DataType::VOID);
+        let schema = StructType::new([
+            void(),
+            StructField::nullable("s", struct_of(vec![void(), StructField::nullable("x", DataType::LONG)])),
+        ]);
+        let file = schema.to_parquet(ColumnMappingMode::None).unwrap();
+        assert_eq!(file.fields().len(), 1);
+        for unwritable in [
+            vec![void()],
+            vec![StructField::nullable("s", struct_of(vec![void()])), StructField::nullable("x", DataType::LONG)],
+            vec![StructField::nullable("a", DataType::array(DataType::VOID))],
+            vec![StructField::nullable("m", DataType::map(DataType::LONG, struct_of(vec![void()])))],
+        ] {
+            assert!(StructType::new(unwritable).to_parquet(ColumnMappingMode::None).is_err());
+        }
+    }
+}

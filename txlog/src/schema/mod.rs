@@ -8,9 +8,11 @@
 //! | `json` | `metaData.schemaString` ↔ [`StructType`] |
 //! | `arrow`, `from_arrow` | [`StructType`] ↔ Arrow |
 //! | `mapping` | the names and ids under which columns stand in files |
+//! | `compare` | how given data differs from a table, and which schema holds both |
 //! | `leaves` | the columns that statistics are kept of |
 
 pub mod arrow;
+pub mod compare;
 mod data_type;
 mod field;
 mod from_arrow;
@@ -19,6 +21,7 @@ mod leaves;
 mod mapping;
 pub mod metadata;
 
+pub use compare::{Difference, DifferenceKind, check_writable, differences, merge};
 pub use data_type::{DataType, MAX_DECIMAL_PRECISION, PrimitiveType, decimal};
 pub use field::{ArrayType, ColumnPath, MapType, StructField, StructType, fold_case};
 pub use leaves::{DEFAULT_INDEXED_COLUMNS, IndexedColumns, Leaf};

@@ -1,1 +1,27 @@
-//! To come.
+//! Which files can a predicate skip?
+//!
+//! | file | question it answers |
+//! |---|---|
+//! | [`ast`] | what is asked of a row? |
+//! | [`literal`] | what constant is a column compared with? |
+//! | [`prune`] | which files may hold a matching row, and in which does every row match? |
+//! | `outcome` | what can a predicate come to over the rows of a file? |
+//! | `facts` | what is known of one column's values in each file? |
+//! | `coerce` | in which type can a column and a literal be compared without loss? |
+//! | `within` | does one of many values lie within a file's bounds? |
+//!
+//! The same evaluator serves file skipping, metadata-only deletes and conflict detection, so they can't disagree.
+
+pub mod ast;
+pub mod literal;
+pub mod prune;
+
+mod coerce;
+mod facts;
+mod outcome;
+mod within;
+
+pub use crate::stats::ColumnPath;
+pub use ast::{Comparison, Predicate};
+pub use literal::{Literal, Literals};
+pub use prune::{NanBounds, PruneInput, may_match, must_match};

@@ -1,0 +1,106 @@
+//! What is known of one column's values in each file.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int64Array, new_null_array};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::kernels::cmp;
+use arrow::datatypes::{DataType, Float32Type, Float64Type};
+
+use super::prune::NanBounds;
+use crate::stats::ColumnStats;
+
+/// Outer bounds of a column's values that aren't NULL, and whether there may be such values, and NULLs.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    /// At most every value; null is unknown.
+    pub(super) min: ArrayRef,
+    /// At least every value; null is unknown.
+    pub(super) max: ArrayRef,
+    pub(super) may_have_null: BooleanBuffer,
+    pub(super) may_have_value: BooleanBuffer,
+}
+
+impl Facts {
+    /// Of a partition column: every row of a file has its value.
+    pub(super) fn of_partition(values: &ArrayRef, rows: &BooleanBuffer) -> Facts {
+        let present = present(values);
+        let values = settled(values);
+        Facts {
+            may_have_null: &!&present & rows,
+            may_have_value: &present & rows,
+            min: Arc::clone(&values),
+            max: values,
+        }
+    }
+
+    /// Of a column with statistics. By the protocol a null count speaks after deletes only where it is 0 or the number
+    /// of records; a count in between says nothing more before them either.
+    pub(super) fn of_stats(
+        stats: &ColumnStats,
+        num_records: &Int64Array,
+        rows: &BooleanBuffer,
+        nan: NanBounds,
+    ) -> Facts {
+        let zero = Int64Array::new_scalar(0);
+        let none_null = certain(cmp::eq(&stats.null_count, &zero), rows.len());
+        // Bounds beside a count that says there is no value: the count isn't believed.
+        let bounded = &present(&stats.min) | &present(&stats.max);
+        let all_null = &certain(cmp::eq(&stats.null_count, num_records), rows.len()) & &!&bounded;
+        let floating = matches!(stats.max.data_type(), DataType::Float32 | DataType::Float64);
+        let max = if floating && nan == NanBounds::MaybeOmitted {
+            new_null_array(stats.max.data_type(), rows.len())
+        } else {
+            Arc::clone(&stats.max)
+        };
+        Facts {
+            min: Arc::clone(&stats.min),
+            max,
+            may_have_null: &!&none_null & rows,
+            may_have_value: &!&all_null & rows,
+        }
+    }
+}
+
+fn present(array: &ArrayRef) -> BooleanBuffer {
+    array.logical_nulls().map_or_else(|| BooleanBuffer::new_set(array.len()), |nulls| nulls.into_inner())
+}
+
+/// Where the comparison says yes for certain; one that can't be made says it nowhere.
+pub(super) fn certain(compared: Result<BooleanArray, arrow::error::ArrowError>, len: usize) -> BooleanBuffer {
+    match compared {
+        Ok(compared) => match compared.nulls() {
+            Some(known) => compared.values() & known.inner(),
+            None => compared.values().clone(),
+        },
+        Err(_) => BooleanBuffer::new_unset(len),
+    }
+}
+
+/// Where the comparison may say yes: where it does, where a side is unknown, and everywhere if it can't be made.
+pub(super) fn possible(compared: Result<BooleanArray, arrow::error::ArrowError>, len: usize) -> BooleanBuffer {
+    match compared {
+        Ok(compared) => match compared.nulls() {
+            Some(known) => compared.values() | &!known.inner(),
+            None => compared.values().clone(),
+        },
+        Err(_) => BooleanBuffer::new_set(len),
+    }
+}
+
+/// One zero and one NaN: Arrow's order of floats tells their signs apart, SQL doesn't.
+pub(super) fn settled(array: &ArrayRef) -> ArrayRef {
+    match array.data_type() {
+        DataType::Float32 => {
+            let floats: Float32Array =
+                array.as_primitive::<Float32Type>().unary(|v| if v.is_nan() { f32::NAN } else { v + 0.0 });
+            Arc::new(floats)
+        }
+        DataType::Float64 => {
+            let doubles: Float64Array =
+                array.as_primitive::<Float64Type>().unary(|v| if v.is_nan() { f64::NAN } else { v + 0.0 });
+            Arc::new(doubles)
+        }
+        _ => Arc::clone(array),
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! | module | question it answers |
 //! |---|---|
+//! | [`interop`] | what do nine engines that people use make of our tables? |
 //! | [`machine`] | where is the shared folder, where is the cache, and does CI insist? |
 //! | [`s3`] | what is a real S3 server's address? |
 //! | [`tidy`] | is the house in order? |
@@ -9,6 +10,7 @@
 #![allow(dead_code, reason = "support that not every subject uses")]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod interop;
 mod machine;
 mod s3;
 mod tidy;

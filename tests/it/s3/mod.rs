@@ -52,19 +52,24 @@ impl S3 {
 }
 
 /// The server of this test process. `None`: it isn't installed, which was said for `test` (and fails in CI).
+pub(crate) fn server(test: &str) -> Option<&'static S3> {
+    let server = running();
+    if server.is_none() {
+        machine::skip(test, "an S3 server", "run `make setup`");
+    }
+    server
+}
+
+/// The server of this test process, started if it is installed.
 ///
 /// # Panics
 ///
 /// Where the server is installed and doesn't start.
-pub(crate) fn server(test: &str) -> Option<&'static S3> {
+pub(crate) fn running() -> Option<&'static S3> {
     /// The child's stdin stays open for as long as this process lives; the server ends when it closes.
     static SERVER: OnceLock<(S3, Child)> = OnceLock::new();
     let weed = machine::cache().join("s3/bin/weed");
-    if !weed.is_file() {
-        machine::skip(test, "an S3 server", "run `make setup`");
-        return None;
-    }
-    Some(&SERVER.get_or_init(|| start(&weed)).0)
+    weed.is_file().then(|| &SERVER.get_or_init(|| start(&weed)).0)
 }
 
 fn start(weed: &std::path::Path) -> (S3, Child) {

@@ -50,3 +50,11 @@ impl Env for SystemEnv {
         Uuid::new_v4()
     }
 }
+
+/// A variable of this process's environment, where it is set and is text: for settings that a caller asks to be taken
+/// from there.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "this is the port")]
+pub fn process_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

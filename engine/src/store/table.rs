@@ -1,0 +1,115 @@
+//! A table's place, opened: its two store clients and its root within them.
+
+use std::sync::Arc;
+
+use lakebed_txlog::env::Env;
+use lakebed_txlog::{Error, Result};
+use object_store::ObjectStore;
+use object_store::path::Path;
+
+use super::error::store_error;
+use super::local::DurableLocal;
+use super::settings::StoreSettings;
+use super::url::{Place, TableUrl, key, under};
+use super::{memory, s3};
+
+/// The stores of one table. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct TableStore {
+    url: TableUrl,
+    data: Arc<dyn ObjectStore>,
+    commits: Arc<dyn ObjectStore>,
+    root: Path,
+}
+
+impl TableStore {
+    /// The stores of a place that exists. Sends no request; looks at the folder of a local place.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for a local folder that isn't there, `InvalidRequest` where it is a file; those of the settings.
+    pub fn open(url: &TableUrl, settings: &StoreSettings, env: &Arc<dyn Env>) -> Result<TableStore> {
+        if let Place::Local(folder) = url.place() {
+            return TableStore::of_local(url, DurableLocal::open(folder, Arc::clone(env)));
+        }
+        TableStore::of_remote(url, settings)
+    }
+
+    /// The stores of a place that is to hold a table: a local folder is made, durably, where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TableStore::open`], and of making the folder.
+    pub fn create(url: &TableUrl, settings: &StoreSettings, env: &Arc<dyn Env>) -> Result<TableStore> {
+        if let Place::Local(folder) = url.place() {
+            return TableStore::of_local(url, DurableLocal::create(folder, Arc::clone(env)));
+        }
+        TableStore::of_remote(url, settings)
+    }
+
+    /// A table over stores that the caller made: simulators, counters, caches. `commits` must never send a request
+    /// twice by itself (pitfall C19).
+    #[must_use]
+    pub fn over(url: TableUrl, data: Arc<dyn ObjectStore>, commits: Arc<dyn ObjectStore>, root: Path) -> TableStore {
+        TableStore { url, data, commits, root }
+    }
+
+    /// The table's address.
+    #[must_use]
+    pub fn url(&self) -> &TableUrl {
+        &self.url
+    }
+
+    /// For everything but commits: requests are sent again when they fail for a passing reason.
+    #[must_use]
+    pub fn data(&self) -> &Arc<dyn ObjectStore> {
+        &self.data
+    }
+
+    /// For commits: no request is sent twice.
+    #[must_use]
+    pub fn commits(&self) -> &Arc<dyn ObjectStore> {
+        &self.commits
+    }
+
+    /// The table's root within both stores.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The key of `relative`, a decoded path below the table's root.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` for empty or relative segments and control characters, so that no key leaves the table.
+    pub fn key(&self, relative: &str) -> Result<Path> {
+        Ok(under(&self.root, &key(relative).map_err(|error| error.table(self.url.to_string()))?))
+    }
+
+    /// The error of a request to this table's stores; see [`store_error`].
+    #[must_use]
+    pub fn error(&self, error: object_store::Error, attempted: &str, path: &Path) -> Error {
+        store_error(error, attempted, path.as_ref()).table(self.url.to_string())
+    }
+
+    fn of_local(url: &TableUrl, opened: Result<DurableLocal>) -> Result<TableStore> {
+        let store: Arc<dyn ObjectStore> = Arc::new(opened.map_err(|error| error.table(url.to_string()))?);
+        Ok(TableStore { url: url.clone(), data: Arc::clone(&store), commits: store, root: Path::ROOT })
+    }
+
+    fn of_remote(url: &TableUrl, settings: &StoreSettings) -> Result<TableStore> {
+        let (data, commits, prefix) = match url.place() {
+            Place::S3 { bucket, prefix } => {
+                let clients = s3::clients(bucket, settings).map_err(|error| error.table(url.to_string()))?;
+                (clients.data, clients.commits, prefix)
+            }
+            Place::Memory { name, prefix } => {
+                let store: Arc<dyn ObjectStore> = memory::named(name);
+                (Arc::clone(&store), store, prefix)
+            }
+            Place::Local(_) => return Err(Error::bug("a local place has no remote store").table(url.to_string())),
+        };
+        Ok(TableStore { url: url.clone(), data, commits, root: prefix.clone() })
+    }
+}

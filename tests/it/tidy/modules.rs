@@ -11,7 +11,7 @@ pub(super) fn dead_files(sources: &[Source]) -> Vec<Finding> {
     let mut alive: BTreeSet<&str> = rust.keys().copied().filter(|path| is_root(path, sources)).collect();
     let mut todo: Vec<&str> = alive.iter().copied().collect();
     while let Some(path) = todo.pop() {
-        for child in children(path, &rust[path].code, is_root(path, sources)) {
+        for child in children(rust[path], is_root(path, sources)) {
             if let Some((child, _)) = rust.get_key_value(child.as_str())
                 && alive.insert(child)
             {
@@ -35,11 +35,14 @@ fn is_root(path: &str, sources: &[Source]) -> bool {
         || named()
 }
 
-/// The files that the `mod name;` lines of a file may stand for.
-fn children(path: &str, code: &str, root: bool) -> Vec<String> {
+/// The files that the `mod name;` lines of a file, and its `#[path]`s, may stand for.
+fn children(source: &Source, root: bool) -> Vec<String> {
+    let (path, code) = (source.path.as_str(), source.code.as_str());
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let base = if root || path.ends_with("/mod.rs") { folder } else { path.trim_end_matches(".rs") };
-    let mut out = Vec::new();
+    let paths = source.text.match_indices("#[path = \"").map(|(at, found)| &source.text[at + found.len()..]);
+    let mut out: Vec<String> =
+        paths.filter_map(|rest| rest.split_once('"')).map(|(name, _)| format!("{folder}/{name}")).collect();
     for at in words(code, "mod") {
         let Some((name, _)) = code[at + 3..].split_once(';') else { continue };
         let name = name.trim().trim_start_matches("r#");
@@ -170,7 +173,8 @@ mod tests {
     fn a_file_that_no_mod_reaches_is_dead() {
         let sources = [
             Source::new("lake/src/lib.rs", "pub mod a;\nmod c { }\n// mod d;\n"),
-            Source::new("lake/src/a/mod.rs", "mod b;"),
+            Source::new("lake/src/a/mod.rs", "mod b;\n#[path = \"t.rs\"]\nmod tests;"),
+            Source::new("lake/src/a/t.rs", ""),
             Source::new("lake/src/a/b.rs", "mod e;"),
             Source::new("lake/src/a/b/e.rs", ""),
             Source::new("lake/src/d.rs", ""),

@@ -29,8 +29,11 @@ impl Source {
         self.path.split_once('/').map_or("", |(folder, _)| folder)
     }
 
-    /// The code before the file's unit tests.
+    /// The code before the file's unit tests; none in a file of unit tests.
     pub(super) fn product(&self) -> &str {
+        if self.path.contains("/src/") && (self.path.ends_with("/tests.rs") || self.path.contains("/tests/")) {
+            return "";
+        }
         let end = self.code.find("\n#[cfg(test)]\n").map_or(self.code.len(), |at| at + 1);
         &self.code[..end]
     }
@@ -183,6 +186,7 @@ mod tests {
     fn unit_tests_are_no_product() {
         let source = Source::new("a/src/b.rs", "fn a() {}\n#[cfg(test)]\nmod tests {\n}\n");
         assert_eq!(source.product(), "fn a() {}\n");
+        assert_eq!(Source::new("a/src/b/tests.rs", "fn a() {}\n").product(), "");
         assert_eq!(source.finding(12, "x").place, "a/src/b.rs:2");
     }
 }

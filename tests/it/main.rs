@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`interop`] | what do nine engines that people use make of our tables? |
 //! | [`machine`] | where is the shared folder, where is the cache, and does CI insist? |
+//! | [`pitfalls`] | do we repeat what went wrong elsewhere? |
 //! | [`s3`] | what is a real S3 server's address? |
 //! | [`tidy`] | is the house in order? |
 
@@ -12,5 +13,6 @@
 
 mod interop;
 mod machine;
+mod pitfalls;
 mod s3;
 mod tidy;

@@ -30,3 +30,6 @@ pub mod z85;
 pub use file::{DeletionVectorFile, inline};
 pub use stored::{FileSlice, Stored, locate};
 pub use vector::{DeletionVector, RowRun};
+
+#[cfg(test)]
+mod tests;

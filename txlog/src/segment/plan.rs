@@ -253,5 +253,4 @@ fn versions(ranges: &[RangeInclusive<Version>]) -> String {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

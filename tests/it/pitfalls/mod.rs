@@ -1,0 +1,15 @@
+//! Do we repeat what went wrong elsewhere? One named test for each failure of other table formats that we guard.
+//!
+//! | module | question it answers |
+//! |---|---|
+//! | [`corpus`] | which tables of other writers are there, and what do they hold? |
+//! | [`paths`] | do data paths name the right objects, and none outside the table (H1, L6, S8)? |
+//! | [`names`] | is every name under `_delta_log` known (L10)? |
+//! | [`vectors`] | do damaged or lying deletion vectors fail, and good ones delete the right rows (D1, D2, D9, D11)? |
+//! | [`segments`] | is the log believed, and not the hint (L4, L5, L13)? |
+
+mod corpus;
+mod names;
+mod paths;
+mod segments;
+mod vectors;

@@ -22,8 +22,6 @@
 pub mod file;
 mod portable;
 pub mod stored;
-#[cfg(test)]
-mod tests;
 pub mod vector;
 pub mod z85;
 

@@ -143,22 +143,25 @@ pub fn merge(table: &StructType, given: &StructType) -> Result<StructType> {
 }
 
 impl PrimitiveType {
-    /// Whether every value of this type is a value of `to`, as the protocol's section "Type Widening" has it.
+    /// Whether this type can be widened to `to`: the changes of the protocol's section "Type Widening", and those from
+    /// an integer to any decimal that has room for its digits (the protocol asks for 10, or 20, whatever the integer;
+    /// tables with fewer are about). Every value of this type is then one of `to`, exactly.
     #[must_use]
     pub fn widens_to(self, to: PrimitiveType) -> bool {
         use PrimitiveType::{Byte, Date, Decimal, Double, Float, Integer, Long, Short, TimestampNtz};
-        // The digits that the protocol reserves for an integer.
-        let digits = |digits: u8, precision: u8, scale: u8| precision.saturating_sub(scale) >= digits;
+        let has_room = |digits: u8, precision: u8, scale: u8| precision.saturating_sub(scale) >= digits;
         match (self, to) {
             (Byte, Short | Integer | Long | Double)
             | (Short, Integer | Long | Double)
             | (Integer, Long | Double)
             | (Float, Double)
             | (Date, TimestampNtz) => true,
-            (Byte | Short | Integer, Decimal { precision, scale }) => digits(10, precision, scale),
-            (Long, Decimal { precision, scale }) => digits(20, precision, scale),
+            (Byte, Decimal { precision, scale }) => has_room(3, precision, scale),
+            (Short, Decimal { precision, scale }) => has_room(5, precision, scale),
+            (Integer, Decimal { precision, scale }) => has_room(10, precision, scale),
+            (Long, Decimal { precision, scale }) => has_room(19, precision, scale),
             (Decimal { precision: p, scale: s }, Decimal { precision, scale }) => {
-                scale >= s && digits(p.saturating_sub(s), precision, scale) && (p, s) != (precision, scale)
+                scale >= s && has_room(p.saturating_sub(s), precision, scale) && (p, s) != (precision, scale)
             }
             _ => false,
         }
@@ -486,6 +489,7 @@ mod tests {
             (PrimitiveType::Float, PrimitiveType::Double),
             (PrimitiveType::Date, PrimitiveType::TimestampNtz),
             (PrimitiveType::Integer, decimal(10, 0)),
+            (PrimitiveType::Byte, decimal(4, 1)),
             (PrimitiveType::Long, decimal(22, 2)),
             (decimal(5, 2), decimal(7, 4)),
         ] {
@@ -496,7 +500,8 @@ mod tests {
             (PrimitiveType::Long, PrimitiveType::Integer),
             (PrimitiveType::Date, PrimitiveType::Timestamp),
             (PrimitiveType::Integer, decimal(10, 1)),
-            (PrimitiveType::Long, decimal(19, 0)),
+            (PrimitiveType::Long, decimal(18, 0)),
+            (PrimitiveType::Byte, decimal(4, 2)),
             (decimal(5, 2), decimal(6, 4)),
             (decimal(5, 2), decimal(5, 2)),
             (PrimitiveType::Integer, PrimitiveType::String),

@@ -88,12 +88,6 @@ impl PrimitiveType {
         })
     }
 
-    /// Whether a file's minimum and maximum of such a column can be kept in statistics as the protocol has them.
-    #[must_use]
-    pub fn has_bounds(self) -> bool {
-        !matches!(self, PrimitiveType::Boolean | PrimitiveType::Binary | PrimitiveType::Variant | PrimitiveType::Void)
-    }
-
     /// Whether values of such a column can be partition values.
     #[must_use]
     pub fn can_partition(self) -> bool {

@@ -9,7 +9,7 @@
 //! | `arrow`, `from_arrow` | [`StructType`] ↔ Arrow |
 //! | `mapping` | the names and ids under which columns stand in files |
 //! | `compare` | how given data differs from a table, and which schema holds both |
-//! | `leaves` | the columns that statistics are kept of |
+//! | `leaves` | the columns without fields of their own, logical and physical paths |
 
 pub mod arrow;
 pub mod compare;
@@ -24,6 +24,6 @@ pub mod metadata;
 pub use compare::{Difference, DifferenceKind, check_writable, differences, merge};
 pub use data_type::{DataType, MAX_DECIMAL_PRECISION, PrimitiveType, decimal};
 pub use field::{ArrayType, ColumnPath, MapType, StructField, StructType, fold_case};
-pub use leaves::{DEFAULT_INDEXED_COLUMNS, IndexedColumns, Leaf};
+pub use leaves::Leaf;
 pub use mapping::ColumnMappingMode;
 pub use metadata::FieldMetadata;

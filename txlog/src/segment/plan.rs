@@ -1,5 +1,6 @@
 //! Which log files make the version that is asked for?
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -155,29 +156,15 @@ fn bases(index: &Index<'_>, version: Version, run: &[CommitFile]) -> Vec<Base> {
 }
 
 fn reachable_in(index: &Index<'_>) -> Vec<RangeInclusive<Version>> {
+    let versions: BTreeSet<Version> = index.commits.keys().chain(index.checkpoints.keys()).copied().collect();
     let mut ranges: Vec<RangeInclusive<Version>> = Vec::new();
-    let mut extend = |version: Version, is_base: bool| {
-        let end = ranges.last().map(|range| *range.end());
-        match end {
-            Some(end) if version <= end => {}
-            Some(end) if version == end.next() => {
-                if let Some(range) = ranges.last_mut() {
-                    *range = *range.start()..=version;
-                }
-            }
-            _ if is_base => ranges.push(version..=version),
+    for version in versions {
+        let begins = version == Version::ZERO || index.checkpoints.contains_key(&version);
+        match ranges.last_mut() {
+            Some(range) if version == range.end().next() => *range = *range.start()..=version,
+            _ if begins => ranges.push(version..=version),
             _ => {}
         }
-    };
-    let mut checkpoints = index.checkpoints.keys().peekable();
-    for version in index.commits.keys() {
-        while let Some(base) = checkpoints.next_if(|base| *base <= version) {
-            extend(*base, true);
-        }
-        extend(*version, *version == Version::ZERO);
-    }
-    for base in checkpoints {
-        extend(*base, true);
     }
     ranges
 }

@@ -28,7 +28,8 @@ python() {
 environment() {
     local dir=$1 mark=$1/.done want
     shift
-    want=$(printf '%s\n' "$@"; for word in "$@"; do if [ -f "$word" ]; then cat "$word"; fi; done)
+    # What a file says, not where it lies: clones share the environment.
+    want=$(for word in "$@"; do if [ -f "$word" ]; then cat "$word"; else echo "$word"; fi; done)
     if [ -f "$mark" ] && [ "$(cat "$mark")" = "$want" ]; then return; fi
     echo "setup: installing $* in $dir"
     rm -rf "$dir"

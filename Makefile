@@ -48,6 +48,7 @@ soak: setup ## run the long forms of the random, crash and contention tests
 
 lint: ## check format, clippy, docs, licences, bans and sources
 	cargo fmt --all --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	tests/setup.sh deny
 	$(CACHE)/deny/bin/cargo-deny --log-level error check licenses bans sources
 	cargo test --workspace --all-targets --no-run

@@ -12,9 +12,8 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|text: &str| {
     let mut lines = text.lines();
     let hint = LastCheckpointHint::parse(lines.next().unwrap_or_default().as_bytes());
-    let files: Vec<ListedFile> = lines
-        .map(|line| ListedFile { name: LogName::parse(line), size: 1, last_modified: TimestampMs(0) })
-        .collect();
+    let files: Vec<ListedFile> =
+        lines.map(|line| ListedFile { name: LogName::parse(line), size: 1, last_modified: TimestampMs(0) }).collect();
     let middle = files.first().and_then(|file| file.name.version());
     let ranges = reachable(&files);
     for target in [None, Some(Version::ZERO), middle, Some(Version(u64::MAX))] {

@@ -6,6 +6,7 @@
 //! | [`machine`] | where is the shared folder, where is the cache, and does CI insist? |
 //! | [`pitfalls`] | do we repeat what went wrong elsewhere? |
 //! | [`s3`] | what is a real S3 server's address? |
+//! | [`store`] | does every store keep what the engine relies on? |
 //! | [`tidy`] | is the house in order? |
 
 #![allow(dead_code, reason = "support that not every subject uses")]
@@ -15,4 +16,5 @@ mod interop;
 mod machine;
 mod pitfalls;
 mod s3;
+mod store;
 mod tidy;

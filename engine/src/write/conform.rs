@@ -272,9 +272,9 @@ impl Column {
         if masked == 0 {
             return Ok(());
         }
-        let what = if masked == 1 { "value is" } else { "values are" };
+        let are = if masked == 1 { "is" } else { "are" };
         Err(Error::invalid(format!(
-            "column {} can't be null, and {masked} of the {} {what} null",
+            "column {} can't be null, and {masked} of the {} values {are} null",
             self.path,
             made.len()
         )))

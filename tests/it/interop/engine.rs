@@ -170,8 +170,8 @@ impl Engine {
             *process = Some(self.start());
             self.answer(&mut process)?;
         }
-        let asked = process.as_mut().and_then(|p| writeln!(p.child.stdin.as_mut()?, "{request}").ok());
-        drop(asked); // a process that died is noticed by its missing answer
+        // A process that died is noticed by its missing answer.
+        let _ = process.as_mut().and_then(|p| writeln!(p.child.stdin.as_mut()?, "{request}").ok());
         self.answer(&mut process)
     }
 

@@ -9,6 +9,7 @@
 
 mod engine;
 mod refusals;
+pub(crate) mod samples;
 
 use std::collections::BTreeMap;
 use std::fs::File;

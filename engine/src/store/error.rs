@@ -94,6 +94,7 @@ fn by_code(error: &object_store::Error) -> Option<Meaning> {
         "NoSuchBucket" => {
             meaning(NotFound, "there is no such bucket", Some("create the bucket, or check its name and the endpoint"))
         }
+        "KeyTooLongError" => meaning(InvalidRequest, "the store can't hold an object of a name this long", None),
         "InvalidBucketName" => meaning(InvalidRequest, "a bucket can't have this name", None),
         "InvalidAccessKeyId" => meaning(PermissionDenied, "the store doesn't know the access key", Some(CHECK_KEYS)),
         "SignatureDoesNotMatch" => meaning(PermissionDenied, "the secret key is wrong", Some(CHECK_KEYS)),

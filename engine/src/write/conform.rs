@@ -16,7 +16,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, StructArray, UInt64Array, new_null_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::compute::take;
+use arrow::compute::{concat, concat_batches, take};
 use arrow::datatypes::{ArrowNativeType, DataType as ArrowType, FieldRef, Fields, Schema, SchemaRef};
 use lakebed_txlog::schema::{ColumnMappingMode, ColumnPath, DataType, StructType, check_writable};
 use lakebed_txlog::{Error, Result};
@@ -41,6 +41,30 @@ pub(crate) struct Conformed {
     pub(crate) partitions: Vec<ArrayRef>,
     /// What the files hold.
     pub(crate) stored: RecordBatch,
+}
+
+impl Conformed {
+    /// All batches as one, in their order; `None` where there are none. A single batch is not copied.
+    pub(crate) fn concat(mut batches: Vec<Conformed>) -> Result<Option<Conformed>> {
+        if batches.len() < 2 {
+            return Ok(batches.pop());
+        }
+        let Some(first) = batches.first() else { return Ok(None) };
+        let bug = |error: arrow::error::ArrowError| Error::bug("batches of one schema don't join").because(error);
+        let partitions = (0..first.partitions.len()).map(|index| {
+            let parts: Vec<&dyn Array> =
+                batches.iter().filter_map(|batch| batch.partitions.get(index)).map(AsRef::as_ref).collect();
+            concat(&parts).map_err(bug)
+        });
+        let partitions = partitions.collect::<Result<_>>()?;
+        let stored = concat_batches(first.stored.schema_ref(), batches.iter().map(|batch| &batch.stored));
+        Ok(Some(Conformed { partitions, stored: stored.map_err(bug)? }))
+    }
+
+    /// The bytes of the rows.
+    pub(crate) fn bytes(&self) -> usize {
+        batch_bytes(&self.stored) + self.partitions.iter().map(array_bytes).sum::<usize>()
+    }
 }
 
 /// How one column is made from a given one.
@@ -207,6 +231,7 @@ impl Column {
         if array.data_type() == &ArrowType::Null {
             return Ok(new_null_array(target, array.len()));
         }
+        let array = &exact::unencoded(array)?;
         match &self.shape {
             Shape::Flat => exact::in_type(array, target),
             Shape::Struct(columns) => self.convert_struct(array, columns, outer),
@@ -330,4 +355,13 @@ fn only_referenced(
     let values = take(values, &UInt64Array::from(indices), None)
         .map_err(|error| Error::bug("the values of a list can't be taken").because(error))?;
     Ok((OffsetBuffer::from_lengths(lengths), values))
+}
+
+/// The bytes of the rows that a batch shows, whatever larger buffers stand behind them.
+pub(crate) fn batch_bytes(batch: &RecordBatch) -> usize {
+    batch.columns().iter().map(array_bytes).sum()
+}
+
+fn array_bytes(array: &ArrayRef) -> usize {
+    array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size())
 }

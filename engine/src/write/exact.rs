@@ -10,8 +10,9 @@ use arrow::datatypes::{
 };
 use lakebed_txlog::{Error, Result};
 
-/// Milliseconds of a day: what `Date64` counts in.
+/// A day in what `Date64` counts in, and in what timestamps do.
 const DAY_MS: i64 = 86_400_000;
+const DAY_MICROS: i64 = DAY_MS * 1000;
 
 /// `array` in the type `target`, another representation of the same values or a wider type.
 ///
@@ -26,8 +27,7 @@ pub(crate) fn in_type(array: &ArrayRef, target: &DataType) -> Result<ArrayRef> {
         return Ok(Arc::clone(array));
     }
     match (given, target) {
-        (DataType::Dictionary(_, values), _) => in_type(&plain_cast(array, values)?, target),
-        (DataType::RunEndEncoded(_, values), _) => in_type(&plain_cast(array, values.data_type())?, target),
+        (DataType::Dictionary(..) | DataType::RunEndEncoded(..), _) => in_type(&unencoded(array)?, target),
         // A zone says how an instant is shown. Between an instant and a wall clock there is no lossless way.
         (DataType::Timestamp(unit, from), DataType::Timestamp(Microsecond, to)) if from.is_some() == to.is_some() => {
             let micros = match unit {
@@ -45,7 +45,28 @@ pub(crate) fn in_type(array: &ArrayRef, target: &DataType) -> Result<ArrayRef> {
             })?;
             Ok(Arc::new(days))
         }
+        (DataType::Date32, DataType::Timestamp(Microsecond, None)) => {
+            let micros =
+                array.as_primitive::<Date32Type>().try_unary::<_, TimestampMicrosecondType, Error>(|days| {
+                    let micros = i64::from(days).checked_mul(DAY_MICROS);
+                    micros.ok_or_else(|| Error::invalid(format!("day {days} is beyond the range of timestamps")))
+                })?;
+            Ok(Arc::new(micros))
+        }
         _ => plain_cast(array, target),
+    }
+}
+
+/// The values of a dictionary or of runs, one for each row; any other array as it is.
+///
+/// # Errors
+///
+/// `InvalidRequest` for values that can't stand alone.
+pub(crate) fn unencoded(array: &ArrayRef) -> Result<ArrayRef> {
+    match array.data_type() {
+        DataType::Dictionary(_, values) => unencoded(&plain_cast(array, values)?),
+        DataType::RunEndEncoded(_, values) => unencoded(&plain_cast(array, values.data_type())?),
+        _ => Ok(Arc::clone(array)),
     }
 }
 
@@ -81,7 +102,6 @@ pub(crate) fn as_list(array: &ArrayRef) -> Result<ArrayRef> {
         | DataType::ListView(element)
         | DataType::LargeListView(element) => cast(array, &DataType::List(Arc::clone(element)))
             .map_err(|error| Error::invalid("the list has more elements than fit a batch").because(error)),
-        DataType::Dictionary(_, values) => as_list(&plain_cast(array, values)?),
         other => Err(Error::invalid(format!("{other} isn't a list"))),
     }
 }
@@ -89,7 +109,7 @@ pub(crate) fn as_list(array: &ArrayRef) -> Result<ArrayRef> {
 #[cfg(test)]
 mod tests {
     use arrow::array::{
-        Date64Array, DictionaryArray, Int64Array, StringArray, StringViewArray, TimestampMicrosecondArray,
+        Date32Array, Date64Array, DictionaryArray, Int64Array, StringArray, StringViewArray, TimestampMicrosecondArray,
         TimestampNanosecondArray, TimestampSecondArray, UInt32Array,
     };
     use arrow::datatypes::Int8Type;
@@ -117,6 +137,8 @@ mod tests {
         assert!(in_type(&seconds, &DataType::Timestamp(TimeUnit::Microsecond, None)).is_err());
         let dates: ArrayRef = Arc::new(Date64Array::from(vec![DAY_MS + 1]));
         assert!(in_type(&dates, &DataType::Date32).is_err());
+        let days: ArrayRef = Arc::new(Date32Array::from(vec![i32::MAX]));
+        assert!(in_type(&days, &DataType::Timestamp(TimeUnit::Microsecond, None)).is_err());
         let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1 << 40]));
         assert!(in_type(&numbers, &DataType::Int32).is_err());
     }

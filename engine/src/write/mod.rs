@@ -25,9 +25,6 @@ mod split;
 mod upload;
 mod writer;
 
-#[cfg(test)]
-mod tests;
-
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -75,3 +72,6 @@ pub async fn write_stream(
     }
     writer.finish().await
 }
+
+#[cfg(test)]
+mod tests;

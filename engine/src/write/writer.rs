@@ -4,7 +4,7 @@
 //!
 //! | state | holds | left for the next when |
 //! |---|---|---|
-//! | a. waiting | batches | 8192 rows or 1 MiB are there; or the budget is reached and it is the largest |
+//! | a. waiting | rows | 8192 rows or 1 MiB are there; or the budget is reached and it is the largest |
 //! | b. encoding | a row group | a row group is full; or the budget is reached and it is the largest |
 //! | c. uploading | parts on their way | the file has its target size; or the budget is reached; or too many are open |
 //! | d. closing | a finished file on its way | it is there |
@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use lakebed_txlog::action::Add;
 use lakebed_txlog::env::Env;
@@ -23,7 +23,7 @@ use lakebed_txlog::{Error, Result};
 use parquet::file::properties::WriterProperties;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::conform::Conform;
+use super::conform::{Conform, Conformed, batch_bytes};
 use super::encode::{Encoder, properties};
 use super::files::{Begun, DataFiles};
 use super::layout::TableLayout;
@@ -35,6 +35,10 @@ use crate::store::TableStore;
 /// Rows, or bytes, that are encoded in one go.
 const STEP_ROWS: usize = 8192;
 const STEP_BYTES: usize = 1 << 20;
+/// What an encoder holds for each column beside what it counts: contexts of the compression, hash tables, buffers.
+const COLUMN_BYTES: usize = 128 << 10;
+/// Rows for each partition that a split should yield, so that its cost is in the rows and not in the partitions.
+const ROWS_PER_SPLIT: usize = 64;
 /// Most uploads in parts that are open together: each is an open file, or a request that a store must remember.
 const MAX_OPEN_UPLOADS: usize = 128;
 /// Most files that are being closed together.
@@ -52,6 +56,9 @@ pub struct DataWriter {
     properties: WriterProperties,
     conform: Conform,
     split: Split,
+    unsplit: Unsplit,
+    /// What an open file counts for beside its rows.
+    file_overhead_bytes: usize,
     partitions: Vec<Partition>,
     by_values: HashMap<Values, usize>,
     /// (bytes held, place) of every partition that holds some.
@@ -65,6 +72,16 @@ pub struct DataWriter {
     num_rows: u64,
     flow: Flow,
     begun: Begun,
+}
+
+/// Batches that wait to be split together: many partitions would otherwise get a few rows of each.
+#[derive(Debug, Default)]
+struct Unsplit {
+    batches: Vec<Conformed>,
+    rows: usize,
+    bytes: usize,
+    /// How many partitions the last split yielded.
+    partitions: usize,
 }
 
 #[derive(Debug)]
@@ -84,6 +101,7 @@ struct OpenFile {
     path: DataPath,
     upload: Upload,
     encoder: Slot,
+    overhead_bytes: usize,
     /// What the last step left in memory, plus what the running one was given.
     encoder_bytes: usize,
     file_bytes: usize,
@@ -113,6 +131,7 @@ impl DataWriter {
     ) -> Result<DataWriter> {
         let named = |error: Error| error.table(store.url().to_string());
         options.check().map_err(named)?;
+        let columns = layout.schema().leaves(layout.mode()).map_err(named)?.len();
         Ok(DataWriter {
             store: store.clone(),
             layout: Arc::clone(layout),
@@ -121,6 +140,9 @@ impl DataWriter {
             properties: properties(options).map_err(named)?,
             conform: Conform::new(layout, given).map_err(named)?,
             split: Split::new(layout).map_err(named)?,
+            unsplit: Unsplit::default(),
+            // However wide the table, some files can be open beside each other.
+            file_overhead_bytes: columns.saturating_mul(COLUMN_BYTES).min(options.memory_bytes / 8),
             partitions: Vec::new(),
             by_values: HashMap::new(),
             by_bytes: BTreeSet::new(),
@@ -176,21 +198,37 @@ impl DataWriter {
     /// What all files in the making hold now.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.held_bytes + self.closing_bytes
+        self.held_bytes + self.closing_bytes + self.unsplit.bytes
     }
 
     async fn write_step(&mut self, batch: &RecordBatch) -> Result<()> {
         let conformed = self.conform.apply(batch)?;
         self.num_rows += batch.num_rows() as u64;
-        for (values, rows) in self.split.apply(conformed)? {
-            let place = self.place(values);
-            self.push(place, rows).await?;
+        self.unsplit.rows += batch.num_rows();
+        self.unsplit.bytes += conformed.bytes();
+        self.unsplit.batches.push(conformed);
+        let enough_rows = self.unsplit.partitions.saturating_mul(ROWS_PER_SPLIT);
+        if self.unsplit.rows >= enough_rows || self.unsplit.bytes >= self.options.memory_bytes / 8 {
+            self.split_waiting().await?;
         }
         while self.memory_bytes() > self.options.memory_bytes && self.relieve().await? {}
         Ok(())
     }
 
+    async fn split_waiting(&mut self) -> Result<()> {
+        let unsplit = std::mem::take(&mut self.unsplit);
+        let Some(batch) = Conformed::concat(unsplit.batches)? else { return Ok(()) };
+        let groups = self.split.apply(batch)?;
+        self.unsplit.partitions = groups.len();
+        for (values, rows) in groups {
+            let place = self.place(values);
+            self.push(place, rows).await?;
+        }
+        Ok(())
+    }
+
     async fn finish_all(&mut self) -> Result<()> {
+        self.split_waiting().await?;
         for place in 0..self.partitions.len() {
             self.encode(place).await?;
             self.close(place).await?;
@@ -347,6 +385,7 @@ impl DataWriter {
             path,
             upload: Upload::new(&self.store, key, &self.flow),
             encoder: Slot::Idle(Box::new(Encoder::new(&self.layout, &self.properties)?)),
+            overhead_bytes: self.file_overhead_bytes,
             encoder_bytes: 0,
             file_bytes: 0,
         })
@@ -387,8 +426,7 @@ impl Partition {
 
 impl OpenFile {
     fn held_bytes(&self) -> usize {
-        // One, so that an open file is never taken for none.
-        1 + self.encoder_bytes + self.upload.waiting_bytes()
+        self.overhead_bytes + self.encoder_bytes + self.upload.waiting_bytes()
     }
 
     /// Starts a step where it holds up no other task.
@@ -435,12 +473,4 @@ fn step_rows(batch: &RecordBatch) -> usize {
     let rows = batch.num_rows();
     let by_bytes = rows.saturating_mul(4 * STEP_BYTES) / batch_bytes(batch).max(1);
     by_bytes.clamp(1, 4 * STEP_ROWS)
-}
-
-/// The bytes of the rows that the batch shows, whatever larger buffers stand behind them.
-fn batch_bytes(batch: &RecordBatch) -> usize {
-    let bytes = |array: &arrow::array::ArrayRef| {
-        array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size())
-    };
-    batch.columns().iter().map(bytes).sum()
 }

@@ -256,8 +256,10 @@ fn absolute(scheme: &str, authority: &str, path: &str) -> Result<DataLocation, R
     check_parts(decoded.strip_prefix('/').unwrap_or(&decoded))?;
     let encoded = utf8_percent_encode(&decoded, ESCAPED).to_string();
     let url = Url::parse(&format!("{scheme}://{authority}{encoded}")).map_err(|_| Refusal::NotUrl)?;
-    // The URL parser normalises: what it changed would name another object than the one that was checked.
-    if url.path() != encoded {
+    // The URL parser normalises: what it changed would name another object than the one that was checked. Case aside,
+    // which hosts don't have, and the local host, which files don't need.
+    let local = url.scheme() == "file" && authority.eq_ignore_ascii_case("localhost");
+    if url.path() != encoded || !(local || url.authority().eq_ignore_ascii_case(authority)) {
         return Err(Refusal::NotUrl);
     }
     Ok(DataLocation::Absolute(url))
@@ -351,6 +353,8 @@ mod tests {
         assert_eq!(absolute("s3://bucket/t/p=a%20b/x"), "s3://bucket/t/p=a%20b/x");
         assert_eq!(absolute("file:/lake/p=a%20b/x"), "file:///lake/p=a%20b/x");
         assert_eq!(absolute("file:///lake/x"), "file:///lake/x");
+        assert_eq!(absolute("file://LocalHost/lake/x"), "file:///lake/x");
+        assert_eq!(absolute("https://Host:8080/lake/x"), "https://host:8080/lake/x");
         assert_eq!(absolute("/lake/100%25/x"), "file:///lake/100%25/x");
         assert_eq!(absolute("S3A://Bucket/t/x"), "s3a://Bucket/t/x");
         assert_eq!(
@@ -407,7 +411,9 @@ mod tests {
         for path in ["s3://buc ket/x", "s3://buck%65t/x", "s3://a\\b/x"] {
             assert!(refused(path).contains("authority"), "{path}");
         }
-        assert!(refused("http:///x").contains("URL"));
+        for path in ["http:///x", "s3://buc[@tb/x", "s3://[x/y", "http://host:80/x", "http://0x7f.1/x"] {
+            assert!(refused(path).contains("URL"), "{path}");
+        }
     }
 
     #[test]

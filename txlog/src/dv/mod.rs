@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`vector`] | which positions are deleted, and which runs of rows are left? |
 //! | [`stored`] | where does a descriptor say that its vector is, and what is in those bytes? |
-//! | [`file`] | how are many vectors packed into one file? |
+//! | [`mod@file`] | how are many vectors packed into one file? |
 //! | `portable` | how is a set of positions serialised? |
 //! | [`z85`] | how are bytes written as JSON-friendly text? |
 //!

@@ -3,7 +3,7 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`listing`] | which commits and which complete checkpoints does a listing hold? |
-//! | [`plan`] | which of them make the version that is asked for? |
+//! | [`mod@plan`] | which of them make the version that is asked for? |
 //! | [`hint`] | what does `_last_checkpoint` say? |
 //!
 //! The listing alone decides. A caller that lists only from the hint's version on, and gets an error, lists the whole

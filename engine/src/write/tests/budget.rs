@@ -84,6 +84,7 @@ async fn no_rows_make_no_file() {
     assert!(files.adds.is_empty() && files.num_rows == 0 && table.objects().await.is_empty());
 }
 
+type ByPartition = BTreeMap<Option<String>, Vec<(Option<i64>, Option<String>)>>;
 type Row = (Option<i64>, Option<String>, Option<u8>);
 
 fn rows() -> impl Strategy<Value = Vec<Vec<Row>>> {
@@ -118,11 +119,11 @@ proptest! {
             table.options.target_file_bytes = target;
             let files = table.write(given.iter().map(|rows| batch_of(rows)).collect()).await.unwrap();
 
-            let mut expected: BTreeMap<Option<String>, Vec<(Option<i64>, Option<String>)>> = BTreeMap::new();
+            let mut expected = ByPartition::new();
             for (n, s, p) in given.iter().flatten() {
                 expected.entry(p.map(|p| p.to_string())).or_default().push((*n, s.clone()));
             }
-            let mut found: BTreeMap<Option<String>, Vec<(Option<i64>, Option<String>)>> = BTreeMap::new();
+            let mut found = ByPartition::new();
             for add in &files.adds {
                 let read = table.rows(add).await;
                 let (n, s) = (read.column(0).as_primitive::<Int64Type>(), read.column(1).as_string::<i32>());

@@ -5,6 +5,7 @@
 //! | [`interop`] | what do nine engines that people use make of our tables? |
 //! | [`machine`] | where is the shared folder, where is the cache, and does CI insist? |
 //! | [`pitfalls`] | do we repeat what went wrong elsewhere? |
+//! | [`pruning`] | does a file with a matching row ever get dropped? |
 //! | [`s3`] | what is a real S3 server's address? |
 //! | [`store`] | does every store keep what the engine relies on? |
 //! | [`tidy`] | is the house in order? |
@@ -15,6 +16,7 @@
 mod interop;
 mod machine;
 mod pitfalls;
+mod pruning;
 mod s3;
 mod store;
 mod tidy;

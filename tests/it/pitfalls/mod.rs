@@ -7,9 +7,11 @@
 //! | [`names`] | is every name under `_delta_log` known (L10)? |
 //! | [`vectors`] | do damaged or lying deletion vectors fail, and good ones delete the right rows (D1, D2, D9, D11)? |
 //! | [`segments`] | is the log believed, and not the hint (L4, L5, L13)? |
+//! | [`statistics`] | are statistics written and read so that nobody is misled (S1–S4, S6, S7)? |
 
 mod corpus;
 mod names;
 mod paths;
 mod segments;
+mod statistics;
 mod vectors;

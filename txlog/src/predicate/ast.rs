@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::literal::{Literal, Literals};
-use crate::stats::ColumnPath;
+use crate::schema::ColumnPath;
 
 /// A condition on the columns of one row, true, false or NULL by the rules of SQL. It says as much of a query's filter
 /// as files can be judged by; the rest is [`Predicate::Unknown`]. A condition whose value may differ between two
@@ -60,12 +60,12 @@ pub enum Comparison {
 
 impl Predicate {
     /// `column op value`.
-    pub fn compare(column: impl Into<ColumnPath>, op: Comparison, value: impl Into<Literal>) -> Predicate {
-        Predicate::Compare(column.into(), op, value.into())
+    pub fn compare(column: ColumnPath, op: Comparison, value: impl Into<Literal>) -> Predicate {
+        Predicate::Compare(column, op, value.into())
     }
 
     /// `column = value`.
-    pub fn eq(column: impl Into<ColumnPath>, value: impl Into<Literal>) -> Predicate {
+    pub fn eq(column: ColumnPath, value: impl Into<Literal>) -> Predicate {
         Predicate::compare(column, Comparison::Eq, value)
     }
 
@@ -166,22 +166,34 @@ fn write_joined(f: &mut fmt::Formatter<'_>, parts: &[Predicate], by: &str, of_no
 mod tests {
     use super::*;
 
+    fn column(name: &str) -> ColumnPath {
+        ColumnPath::new([name])
+    }
+
     #[test]
     fn display_is_sql() {
         let nested = ColumnPath::new(["s", "odd`name"]);
-        let predicate = Predicate::eq("a", 5)
-            .and(Predicate::compare(nested, Comparison::NullSafeEq, "it's").or(Predicate::IsNull("b".into())))
-            .and(Predicate::In("c".into(), (0..12).collect()).negated())
-            .and(Predicate::compare("d", Comparison::Lt, Literal::date(0)))
-            .and(Predicate::compare("e", Comparison::GtEq, Literal::decimal(-150, 5, 2).unwrap()))
-            .and(Predicate::eq("f", Literal::null()));
+        let either = Predicate::Or(vec![
+            Predicate::compare(nested, Comparison::NullSafeEq, "it's"),
+            Predicate::IsNull(column("b")),
+        ]);
+        let predicate = Predicate::And(vec![
+            Predicate::eq(column("a"), 5),
+            either,
+            Predicate::In(column("c"), (0..12).collect()).negated(),
+            Predicate::compare(column("d"), Comparison::Lt, Literal::date(0)),
+            Predicate::compare(column("e"), Comparison::GtEq, Literal::decimal(-150, 5, 2).unwrap()),
+            Predicate::eq(column("f"), Literal::timestamp(1)),
+            Predicate::eq(column("g"), Literal::timestamp_ntz(i64::MAX)),
+            Predicate::eq(column("h"), Literal::null()),
+        ]);
         assert_eq!(
             predicate.to_string(),
-            "((((a = 5 AND (s.`odd``name` <=> 'it''s' OR b IS NULL)) AND \
-             NOT (c IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, … 12 values))) AND d < DATE '1970-01-01') AND e >= -1.50) AND \
-             f = NULL"
+            "a = 5 AND (s.`odd``name` <=> 'it''s' OR b IS NULL) AND \
+             NOT (c IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, … 12 values)) AND d < DATE '1970-01-01' AND e >= -1.50 AND \
+             f = TIMESTAMP '1970-01-01T00:00:00.000001Z' AND g = ? AND h = NULL"
         );
-        assert_eq!(predicate.columns().len(), 7);
+        assert_eq!(predicate.columns().len(), 9);
         assert_eq!(Predicate::And(vec![]).to_string(), "TRUE");
     }
 }

@@ -7,6 +7,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int32Array,
     Int64Array, NullArray, StringArray, TimestampMicrosecondArray,
 };
+use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
@@ -174,14 +175,22 @@ fn write_value(f: &mut fmt::Formatter<'_>, array: &ArrayRef, index: usize) -> fm
     if array.is_null(index) || *array.data_type() == DataType::Null {
         return f.write_str("NULL");
     }
+    // An instant is shown in UTC, whatever zone its type names.
+    let shown = match array.data_type() {
+        DataType::Timestamp(unit, Some(_)) => {
+            let wall_clock = DataType::Timestamp(*unit, None);
+            cast(array, &DataType::Int64).and_then(|ticks| cast(&ticks, &wall_clock))
+        }
+        _ => Ok(Arc::clone(array)),
+    };
     let options = FormatOptions::default();
-    let text = ArrayFormatter::try_new(array, &options).map(|formatter| formatter.value(index).to_string());
-    let text = text.map_err(|_| fmt::Error)?;
+    let text = shown.and_then(|shown| Ok(ArrayFormatter::try_new(&shown, &options)?.value(index).try_to_string()?));
+    let Ok(text) = text else { return f.write_str("?") };
     match array.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => write!(f, "'{}'", text.replace('\'', "''")),
         DataType::Date32 | DataType::Date64 => write!(f, "DATE '{text}'"),
         DataType::Timestamp(_, None) => write!(f, "TIMESTAMP_NTZ '{text}'"),
-        DataType::Timestamp(_, Some(_)) => write!(f, "TIMESTAMP '{text}'"),
+        DataType::Timestamp(_, Some(_)) => write!(f, "TIMESTAMP '{text}Z'"),
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView => write!(f, "X'{text}'"),
         DataType::Boolean => f.write_str(if array.as_boolean().value(index) { "TRUE" } else { "FALSE" }),
         _ => f.write_str(&text),

@@ -21,7 +21,6 @@ mod facts;
 mod outcome;
 mod within;
 
-pub use crate::stats::ColumnPath;
 pub use ast::{Comparison, Predicate};
 pub use literal::{Literal, Literals};
 pub use prune::{NanBounds, PruneInput, may_match, must_match};

@@ -37,7 +37,8 @@ use super::facts::{Facts, certain, possible};
 use super::literal::Literals;
 use super::outcome::Outcomes;
 use super::within;
-use crate::stats::{ColumnPath, ParsedStats};
+use crate::schema::ColumnPath;
+use crate::stats::ParsedStats;
 use crate::{Error, Result};
 
 /// What the statistics of float columns are taken to say of NaN, which is above every number.
@@ -223,4 +224,214 @@ fn has_prefix(facts: &Facts, prefix: &str) -> Option<Outcomes> {
         may_be_false: &!&only & &facts.may_have_value,
         may_be_null: facts.may_have_null,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Float64Array, StringArray};
+    use arrow::datatypes::DataType;
+
+    use super::*;
+    use crate::predicate::Literal;
+    use crate::stats::StatsColumn;
+
+    fn path(name: &str) -> ColumnPath {
+        ColumnPath::new([name])
+    }
+
+    /// Six files of ten rows: 1..5 without NULLs, 3..3 without NULLs, 1..5 with some, all NULL, unknown, and no rows.
+    fn files(data_type: DataType, one: &str, three: &str, five: &str) -> PruneInput {
+        let stats = |min: &str, max: &str, nulls: i32| {
+            format!(
+                r#"{{"numRecords":10,"minValues":{{"c":{min}}},"maxValues":{{"c":{max}}},"nullCount":{{"c":{nulls}}}}}"#
+            )
+        };
+        let texts = [
+            stats(one, five, 0),
+            stats(three, three, 0),
+            stats(one, five, 4),
+            r#"{"numRecords":10,"minValues":{},"maxValues":{},"nullCount":{"c":10}}"#.to_owned(),
+            r#"{"numRecords":10}"#.to_owned(),
+            r#"{"numRecords":0}"#.to_owned(),
+        ];
+        let texts = StringArray::from_iter_values(&texts);
+        PruneInput::new(vec![], ParsedStats::from_json(&texts, &[StatsColumn::new(path("c"), data_type)])).unwrap()
+    }
+
+    fn integers() -> PruneInput {
+        files(DataType::Int32, "1", "3", "5")
+    }
+
+    fn bits(array: &BooleanArray) -> String {
+        array.iter().map(|bit| if bit == Some(true) { '1' } else { '0' }).collect()
+    }
+
+    /// Which files may match, and which match whole, file by file.
+    fn judged(predicate: &Predicate, input: &PruneInput) -> [String; 2] {
+        [bits(&may_match(predicate, input)), bits(&must_match(predicate, input))]
+    }
+
+    #[track_caller]
+    fn check(predicate: Predicate, may: &str, must: &str) {
+        assert_eq!(judged(&predicate, &integers()), [may, must], "{predicate}");
+    }
+
+    fn compared(op: Comparison, value: impl Into<Literal>) -> Predicate {
+        Predicate::compare(path("c"), op, value)
+    }
+
+    #[test]
+    fn case_a_below() {
+        check(compared(Comparison::Lt, 1), "000010", "000001");
+        check(compared(Comparison::Lt, 2), "101010", "000001");
+        check(compared(Comparison::Lt, 4), "111010", "010001");
+        check(compared(Comparison::Lt, 6), "111010", "110001");
+    }
+
+    #[test]
+    fn case_b_at_most() {
+        check(compared(Comparison::LtEq, 0), "000010", "000001");
+        check(compared(Comparison::LtEq, 1), "101010", "000001");
+        check(compared(Comparison::LtEq, 5), "111010", "110001");
+    }
+
+    #[test]
+    fn case_c_equal() {
+        check(compared(Comparison::Eq, 3), "111010", "010001");
+        check(compared(Comparison::Eq, 5), "101010", "000001");
+        check(compared(Comparison::Eq, 6), "000010", "000001");
+    }
+
+    #[test]
+    fn case_d_the_opposites() {
+        check(compared(Comparison::NotEq, 3), "101010", "000001");
+        check(compared(Comparison::NotEq, 6), "111010", "110001");
+        check(compared(Comparison::GtEq, 4), "101010", "000001");
+        check(compared(Comparison::GtEq, 1), "111010", "110001");
+        check(compared(Comparison::Gt, 5), "000010", "000001");
+        for (op, opposite) in [(Comparison::Lt, Comparison::GtEq), (Comparison::LtEq, Comparison::Gt)] {
+            for value in 0..7 {
+                let input = integers();
+                let negated = compared(op, value).negated();
+                assert_eq!(judged(&negated, &input), judged(&compared(opposite, value), &input), "{negated}");
+            }
+        }
+    }
+
+    #[test]
+    fn case_e_null_safe_equal() {
+        check(compared(Comparison::NullSafeEq, 3), "111010", "010001");
+        check(compared(Comparison::NullSafeEq, 3).negated(), "101110", "000101");
+    }
+
+    #[test]
+    fn case_f_nothing_is_known_of_null() {
+        for op in [Comparison::Eq, Comparison::NotEq, Comparison::Lt, Comparison::GtEq] {
+            check(compared(op, Literal::null()), "000000", "000001");
+            check(compared(op, Literal::null()).negated(), "000000", "000001");
+        }
+    }
+
+    #[test]
+    fn case_g_null() {
+        check(Predicate::IsNull(path("c")), "001110", "000101");
+        check(compared(Comparison::NullSafeEq, Literal::null()), "001110", "000101");
+        check(Predicate::IsNotNull(path("c")), "111010", "110001");
+        check(Predicate::IsNull(path("c")).negated(), "111010", "110001");
+    }
+
+    #[test]
+    fn case_h_i_lists() {
+        let list = |values: &[i64]| Predicate::In(path("c"), values.iter().copied().collect());
+        check(list(&[-4, 0, 6, 9]), "000010", "000001");
+        check(list(&[9, 3, 0]), "111010", "010001");
+        check(list(&[9, 3, 0]).negated(), "101010", "000001");
+        check(list(&[9, 0]).negated(), "111010", "110001");
+        check(list(&[]), "000000", "000001");
+        let with_null =
+            |values: Vec<Option<i64>>| Predicate::In(path("c"), Literals::new(Arc::new(Int64Array::from(values))));
+        check(with_null(vec![None, Some(3)]), "111010", "010001");
+        check(with_null(vec![None, Some(3)]).negated(), "000000", "000001");
+        check(with_null(vec![None]), "000000", "000001");
+    }
+
+    #[test]
+    fn case_j_prefixes() {
+        let prefix = |prefix: &str| Predicate::StartsWith(path("c"), prefix.to_owned());
+        let input = files(DataType::Utf8, r#""ab""#, r#""abc""#, r#""b""#);
+        let judge = |predicate: Predicate| judged(&predicate, &input);
+        assert_eq!(judge(prefix("a")), ["111010", "010001"]);
+        assert_eq!(judge(prefix("aa")), ["000010", "000001"]);
+        assert_eq!(judge(prefix("abd")), ["101010", "000001"]);
+        assert_eq!(judge(prefix("bb")), ["000010", "000001"]);
+        assert_eq!(judge(prefix("ab").negated()), ["101010", "000001"]);
+        assert_eq!(judge(prefix("c").negated()), ["111010", "110001"]);
+        check(prefix("1"), "111110", "000001");
+    }
+
+    #[test]
+    fn case_k_constants() {
+        check(Predicate::Const(Some(true)), "111110", "111111");
+        check(Predicate::Const(Some(false)), "000000", "000001");
+        check(Predicate::Const(None), "000000", "000001");
+        check(Predicate::And(vec![]), "111110", "111111");
+        check(Predicate::Or(vec![]), "000000", "000001");
+    }
+
+    #[test]
+    fn case_l_what_is_unknown_is_kept() {
+        check(Predicate::Unknown, "111110", "000001");
+        check(Predicate::Unknown.negated(), "111110", "000001");
+        check(Predicate::eq(path("other"), 1), "111110", "000001");
+        check(Predicate::eq(path("c"), "1"), "111110", "000001");
+        check(Predicate::Unknown.and(compared(Comparison::Gt, 9)), "000010", "000001");
+        check(Predicate::Unknown.or(compared(Comparison::Lt, 9)), "111110", "110001");
+    }
+
+    #[test]
+    fn null_is_neither_true_nor_false_in_and_and_or() {
+        let null = || Predicate::Const(None);
+        check(compared(Comparison::Lt, 9).and(null()), "000000", "000001");
+        check(compared(Comparison::Lt, 9).and(null()).negated(), "000010", "000001");
+        check(compared(Comparison::Lt, 1).or(null()), "000010", "000001");
+        check(compared(Comparison::Lt, 1).or(null()).negated(), "000000", "000001");
+    }
+
+    #[test]
+    fn casts_that_keep_order_prune_and_others_do_not() {
+        check(compared(Comparison::Gt, 5.5), "000010", "000001");
+        check(compared(Comparison::Gt, 4.5), "101010", "000001");
+        check(compared(Comparison::GtEq, i64::MAX), "000010", "000001");
+        check(compared(Comparison::GtEq, Literal::decimal(501, 30, 2).unwrap()), "000010", "000001");
+        check(compared(Comparison::GtEq, Literal::decimal(500, 30, 2).unwrap()), "101010", "000001");
+        let longs = files(DataType::Int64, "1", "3", "5");
+        assert_eq!(judged(&compared(Comparison::Gt, 5.5), &longs), ["000010", "000001"]);
+        assert_eq!(judged(&compared(Comparison::Gt, 9_007_199_254_740_992.0), &longs), ["111110", "000001"]);
+        let doubles = files(DataType::Float64, "1", "3", "5.5");
+        assert_eq!(judged(&compared(Comparison::Gt, Literal::decimal(55, 3, 1).unwrap()), &doubles)[0], "000010");
+        assert_eq!(judged(&compared(Comparison::Gt, (1_i64 << 53) + 1), &doubles)[0], "111110");
+        let days = files(DataType::Date32, r#""1970-01-02""#, r#""1970-01-04""#, r#""1970-01-06""#);
+        let noon = 5 * 86_400_000_000 + 43_200_000_000;
+        assert_eq!(judged(&compared(Comparison::Gt, Literal::timestamp_ntz(noon)), &days)[0], "000010");
+        assert_eq!(judged(&compared(Comparison::Gt, Literal::timestamp(noon)), &days)[0], "111110");
+    }
+
+    #[test]
+    fn partition_values_are_exact() {
+        let values: ArrayRef = Arc::new(Float64Array::from(vec![Some(-0.0), Some(f64::NAN), None, Some(2.0)]));
+        let input = PruneInput::new(vec![(path("p"), values)], ParsedStats::unknown(4, &[])).unwrap();
+        let judge = |op, value: f64| judged(&Predicate::compare(path("p"), op, value), &input);
+        assert_eq!(judge(Comparison::Eq, 0.0), ["1000", "1000"]);
+        assert_eq!(judge(Comparison::Gt, f64::INFINITY), ["0100", "0100"]);
+        assert_eq!(judge(Comparison::Eq, -f64::NAN), ["0100", "0100"]);
+        assert_eq!(judge(Comparison::NotEq, 2.0), ["1100", "1100"]);
+        assert_eq!(judged(&Predicate::IsNull(path("p")), &input), ["0010", "0010"]);
+    }
+
+    #[test]
+    fn columns_of_unequal_length_are_a_bug() {
+        let values: ArrayRef = Arc::new(Float64Array::from(vec![1.0]));
+        let input = PruneInput::new(vec![(path("p"), values)], ParsedStats::unknown(2, &[]));
+        assert_eq!(input.unwrap_err().kind(), crate::ErrorKind::Bug);
+    }
 }

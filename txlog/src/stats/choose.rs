@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow::datatypes::{DataType, Field, Schema};
 
-use super::column::ColumnPath;
+use crate::schema::ColumnPath;
 use crate::{Error, Result};
 
 const STATS_COLUMNS: &str = "delta.dataSkippingStatsColumns";
@@ -26,7 +26,7 @@ const VARIANT: &str = "arrow.parquet.variant";
 pub fn indexed_columns(schema: &Schema, properties: &BTreeMap<String, String>) -> Result<Vec<ColumnPath>> {
     let mut leaves = Vec::new();
     for field in schema.fields() {
-        collect_leaves(field, &ColumnPath::top(field.name()), &mut leaves);
+        collect_leaves(field, &ColumnPath::new([field.name()]), &mut leaves);
     }
     if let Some(list) = properties.get(STATS_COLUMNS) {
         let named = parse_list(list).ok_or_else(|| {

@@ -2,7 +2,7 @@
 //!
 //! | file | question it answers |
 //! |---|---|
-//! | [`column`] | which leaf of the schema is meant? |
+//! | [`column`] | which column's statistics are asked for? |
 //! | [`choose`] | which leaves get statistics? |
 //! | [`bounds`] | what are the smallest and largest values of a leaf so far? |
 //! | [`write`] | what does `add.stats` say about this file? |
@@ -26,8 +26,9 @@ mod scan;
 mod typed;
 mod value;
 
+pub use crate::schema::ColumnPath;
 pub use choose::indexed_columns;
-pub use column::{ColumnPath, StatsColumn};
+pub use column::StatsColumn;
 pub use loosen::loosened;
 pub use read::{ColumnStats, ParsedStats};
 pub use write::StatsCollector;

@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use super::column::ColumnPath;
 use super::read::{NUM_RECORDS, TIGHT_BOUNDS};
+use crate::schema::ColumnPath;
 
 /// The asked-for columns as a tree of names; the number of a column is its place in the list given.
 #[derive(Debug, Default)]

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int64Array, StringArray,
-    StructArray, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int64Array,
+    StringArray, StructArray, new_null_array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, cast_with_options, nullif};
 use arrow::datatypes::{
-    DataType, Decimal128Type, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 
-use super::column::{ColumnPath, StatsColumn};
+use super::column::StatsColumn;
 use super::read::{ColumnStats, NUM_RECORDS, ParsedStats, TIGHT_BOUNDS};
 use super::value::{self, DecimalType, Side, TimestampType};
+use crate::schema::ColumnPath;
 
 pub(super) fn read(stats: &StructArray, columns: &[StatsColumn]) -> ParsedStats {
     let num_files = stats.len();
@@ -41,6 +42,7 @@ fn column_stats(stats: &StructArray, column: &StatsColumn) -> ColumnStats {
         max: bound("maxValues", Side::Max),
         null_count: counts(found("nullCount"), stats.len()),
     }
+    .uncrossed()
 }
 
 fn names<'a>(kind: &'a str, path: &'a ColumnPath) -> Vec<&'a str> {
@@ -88,7 +90,11 @@ fn convert(array: &ArrayRef, column: &StatsColumn, side: Side) -> Option<ArrayRe
         (DataType::Int8 | DataType::Int16 | DataType::Int32, Float64) => cast_or_null(array, to),
         (Decimal128(_, written), Decimal128(_, today)) if written <= today => decimals(array, to, side),
         (from, Decimal128(..)) if from.is_signed_integer() => cast_or_null(array, to),
-        (Date32, Date32) | (Boolean, Boolean) => Some(Arc::clone(array)),
+        (Boolean, Boolean) => Some(Arc::clone(array)),
+        (Date32, Date32) => {
+            let days: Date32Array = array.as_primitive_opt::<Date32Type>()?.unary_opt(|v| value::outer_day(v, side));
+            Some(Arc::new(days))
+        }
         (Date32, Timestamp(_, None)) => {
             timestamps(&cast_or_null(array, &Timestamp(TimeUnit::Microsecond, None))?, to, side)
         }
@@ -160,4 +166,89 @@ fn strings(array: &ArrayRef, to: &DataType, side: Side) -> Option<ArrayRef> {
         .collect();
     let outer: ArrayRef = Arc::new(outer);
     cast_or_null(&outer, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int32Array, TimestampMicrosecondArray};
+    use arrow::datatypes::Field;
+
+    use super::*;
+
+    fn bounds(array: ArrayRef, column: &StatsColumn) -> (ArrayRef, ArrayRef) {
+        let of = |array: &ArrayRef| -> ArrayRef {
+            Arc::new(StructArray::from(vec![(
+                Arc::new(Field::new("c", array.data_type().clone(), true)),
+                array.clone(),
+            )]))
+        };
+        let field = |name: &str, array: &ArrayRef| Arc::new(Field::new(name, array.data_type().clone(), true));
+        let values = of(&array);
+        let stats = StructArray::from(vec![
+            (field("minValues", &values), Arc::clone(&values)),
+            (field("maxValues", &values), values),
+        ]);
+        let read = ParsedStats::from_parsed(&stats, std::slice::from_ref(column));
+        assert!(read.num_records.is_null(0) && read.tight_bounds.is_null(0) && read.columns[0].null_count.is_null(0));
+        (read.columns[0].min.clone(), read.columns[0].max.clone())
+    }
+
+    fn column(data_type: DataType) -> StatsColumn {
+        StatsColumn::new(ColumnPath::new(["c"]), data_type)
+    }
+
+    #[track_caller]
+    fn check(from: impl Array + 'static, to: &StatsColumn, min: impl Array, max: impl Array) {
+        let (read_min, read_max) = bounds(Arc::new(from), to);
+        assert_eq!((read_min.as_ref(), read_max.as_ref()), (&min as &dyn Array, &max as &dyn Array));
+    }
+
+    #[test]
+    fn narrower_types_of_before_become_todays() {
+        let longs = || Int64Array::from(vec![7]);
+        check(Int32Array::from(vec![7]), &column(DataType::Int64), longs(), longs());
+        let doubles = || Float64Array::from(vec![f64::from(1.1_f32)]);
+        check(Float32Array::from(vec![1.1]), &column(DataType::Float64), doubles(), doubles());
+        let widened = column(DataType::Float64).widened_from(vec![DataType::Float32]);
+        check(Float64Array::from(vec![1.1]), &widened, Float64Array::from(vec![1.1]), doubles());
+        let decimal = DataType::Decimal128(12, 2);
+        let hundredths = || Decimal128Array::from(vec![700]).with_data_type(decimal.clone());
+        check(Int32Array::from(vec![7]), &column(decimal.clone()), hundredths(), hundredths());
+        let tenths = Decimal128Array::from(vec![70]).with_data_type(DataType::Decimal128(5, 1));
+        check(tenths, &column(decimal.clone()), hundredths(), hundredths());
+        let day = 86_400_000_000;
+        check(
+            Date32Array::from(vec![1]),
+            &column(DataType::Timestamp(TimeUnit::Microsecond, None)),
+            TimestampMicrosecondArray::from(vec![day]),
+            TimestampMicrosecondArray::from(vec![day + 999]),
+        );
+    }
+
+    #[test]
+    fn int96_is_an_instant() {
+        let nanoseconds = arrow::array::TimestampNanosecondArray::from(vec![1_500_000]);
+        let instants = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let at = |us| TimestampMicrosecondArray::from(vec![us]).with_timezone("UTC");
+        check(nanoseconds, &column(instants), at(1_500), at(1_500));
+    }
+
+    #[test]
+    fn types_that_do_not_go_together_are_unknown() {
+        for (from, to) in [
+            (Arc::new(Int64Array::from(vec![7])) as ArrayRef, DataType::Float64),
+            (Arc::new(Float64Array::from(vec![7.0])), DataType::Int64),
+            (Arc::new(StringArray::from(vec!["7"])), DataType::Int64),
+            (Arc::new(Int64Array::from(vec![300])), DataType::Int8),
+            (Arc::new(Float64Array::from(vec![f64::NAN])), DataType::Float64),
+            (
+                Arc::new(TimestampMicrosecondArray::from(vec![7])),
+                DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            ),
+        ] {
+            let (min, max) = bounds(from, &column(to.clone()));
+            assert!(min.is_null(0) && max.is_null(0), "{to}");
+            assert_eq!(*min.data_type(), to);
+        }
+    }
 }

@@ -12,7 +12,8 @@
 //! | e | decimals through a double (delta-rs) | widened by the error of a double where the digits allow that (L7) |
 //! | f | float bounds of a column that is double today, as the float's shortest digits | the hull of both readings |
 //! | g | zero of either sign | `0.0` (S3) |
-//! | h | `"NaN"`, `"Infinity"`, a date as a number, a number as a string | unknown (S7) |
+//! | h | days before 1582-10-15 in the Julian calendar, and times before 1900 by local mean time (Spark 2) | widened by 13 days, 1 day |
+//! | i | `"NaN"`, `"Infinity"`, a date as a number, a number as a string | unknown (S7) |
 
 use std::borrow::Cow;
 use std::fmt;
@@ -64,7 +65,7 @@ pub(super) fn builder(column: &StatsColumn, side: Side, num_files: usize) -> Box
             let into = DecimalType { precision: *precision, scale: *scale };
             to.primitive::<Decimal128Type>(move |json| into.from_number(&Number::parse(json)?, side))
         }
-        DataType::Date32 => to.primitive::<Date32Type>(date),
+        DataType::Date32 => to.primitive::<Date32Type>(move |json| outer_day(date(json)?, side)),
         DataType::Timestamp(unit, zone) => {
             let into = TimestampType { unit: *unit, zoned: zone.is_some() };
             let parse = move |json: &str| into.from_json(json, side);
@@ -333,7 +334,7 @@ pub(super) fn outer_text(text: Cow<'_, str>, side: Side) -> Cow<'_, str> {
         let prefix = prefix.strip_suffix('?').unwrap_or(prefix);
         return Cow::Owned(format!("{prefix}{LAST}"));
     }
-    let maybe_cut = text.len() >= 32 && text.chars().count() >= 32 && !text.ends_with('\u{7f}');
+    let maybe_cut = text.len() >= 32 && text.chars().count() >= 32;
     if maybe_cut { Cow::Owned(format!("{text}{LAST}")) } else { text }
 }
 
@@ -341,6 +342,34 @@ fn date(json: &str) -> Option<i32> {
     let text = json.strip_prefix('"')?.strip_suffix('"')?;
     let (date, rest) = calendar_day(text)?;
     rest.is_empty().then_some(days_since_epoch(date))
+}
+
+/// 1582-10-15, the first day of the Gregorian calendar.
+const FIRST_GREGORIAN_DAY: i32 = -141_427;
+/// Year 1 to there the calendars are at most so many days apart.
+const JULIAN_DAYS: i32 = 13;
+/// 0001-01-01; before it no engine agrees with another.
+const FIRST_DAY: i32 = -719_162;
+/// 1900-01-01.
+const FIRST_DAY_OF_ZONES: i32 = -25_567;
+
+/// Case h, for dates.
+pub(super) fn outer_day(day: i32, side: Side) -> Option<i32> {
+    let slack = if day < FIRST_GREGORIAN_DAY { JULIAN_DAYS } else { 0 };
+    let outer = if side == Side::Min { day.checked_sub(slack)? } else { day.checked_add(slack)? };
+    (day >= FIRST_DAY).then_some(outer)
+}
+
+/// Case h, for timestamps.
+fn outer_nanoseconds(nanoseconds: i128, side: Side) -> Option<i128> {
+    let day = i32::try_from(nanoseconds.div_euclid(NS_PER_DAY)).ok()?;
+    let slack = match day {
+        ..FIRST_DAY => return None,
+        ..FIRST_GREGORIAN_DAY => i128::from(JULIAN_DAYS) * NS_PER_DAY,
+        ..FIRST_DAY_OF_ZONES => NS_PER_DAY,
+        _ => 0,
+    };
+    Some(if side == Side::Min { nanoseconds - slack } else { nanoseconds + slack })
 }
 
 fn days_since_epoch(date: NaiveDate) -> i32 {
@@ -402,6 +431,7 @@ impl TimestampType {
     }
 
     pub(super) fn from_nanoseconds(self, nanoseconds: i128, side: Side) -> Option<i64> {
+        let nanoseconds = outer_nanoseconds(nanoseconds, side)?;
         let tick = NS_PER_SECOND / i128::from(self.ticks_per_second());
         let floor = nanoseconds.div_euclid(tick);
         let cut = side == Side::Max && floor * tick != nanoseconds;

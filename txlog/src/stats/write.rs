@@ -6,7 +6,7 @@ use arrow::compute::nullif;
 use arrow::datatypes::{DataType, Fields, Schema};
 
 use super::bounds::Bounds;
-use super::column::ColumnPath;
+use crate::schema::ColumnPath;
 use crate::{Error, Result};
 
 /// Gathers the statistics of one file from the batches that go into it.
@@ -174,4 +174,183 @@ fn render(nodes: &[(String, Node)], values: &[Option<String>]) -> Option<String>
         }
     }
     (!text.is_empty()).then(|| text + "}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{
+        BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array, Float64Array,
+        Int8Array, Int32Array, Int64Array, ListArray, StringArray, StringViewArray, StructArray,
+        TimestampMicrosecondArray, TimestampNanosecondArray,
+    };
+    use arrow::datatypes::{Field, Int32Type};
+
+    use super::*;
+
+    /// The statistics of a file of one column `c`, written in two batches.
+    fn stats_of(array: impl Array + 'static) -> String {
+        let batch = RecordBatch::try_from_iter_with_nullable([("c", Arc::new(array) as ArrayRef, true)]).unwrap();
+        let mut collector = StatsCollector::new(&batch.schema(), &[ColumnPath::new(["c"])]).unwrap();
+        collector.update(&batch.slice(0, 1)).unwrap();
+        collector.update(&batch.slice(1, batch.num_rows() - 1)).unwrap();
+        collector.finish()
+    }
+
+    #[track_caller]
+    fn check(array: impl Array + 'static, min: &str, max: &str) {
+        let bound = |value: &str| if value.is_empty() { "{}".to_owned() } else { format!(r#"{{"c":{value}}}"#) };
+        let (rows, nulls) = (array.len(), array.logical_null_count());
+        let expected = format!(
+            r#"{{"numRecords":{rows},"minValues":{},"maxValues":{},"nullCount":{{"c":{nulls}}},"tightBounds":true}}"#,
+            bound(min),
+            bound(max)
+        );
+        assert_eq!(stats_of(array), expected);
+    }
+
+    #[test]
+    fn whole_numbers_and_decimals_are_exact() {
+        check(Int8Array::from(vec![Some(-128), None, Some(127)]), "-128", "127");
+        check(Int64Array::from(vec![i64::MIN, i64::MAX]), "-9223372036854775808", "9223372036854775807");
+        let decimals = |values: Vec<i128>, scale| Decimal128Array::from(values).with_precision_and_scale(38, scale);
+        let wide = 12_345_678_901_234_567_890_123_456_789_012_345_678;
+        check(
+            decimals(vec![-wide, wide - 1], 18).unwrap(),
+            "-12345678901234567890.123456789012345678",
+            "12345678901234567890.123456789012345677",
+        );
+        check(decimals(vec![1, -5], 3).unwrap(), "-0.005", "0.001");
+        check(decimals(vec![7, 7], 0).unwrap(), "7", "7");
+        // Sail would take equal bounds for the value, through a double.
+        check(decimals(vec![wide, wide], 18).unwrap(), "", "");
+    }
+
+    #[test]
+    fn floats_go_out_as_doubles_and_never_beside_nan() {
+        check(Float64Array::from(vec![1.5, -2.25e300]), "-2.25e+300", "1.5");
+        check(Float32Array::from(vec![1.1, 2.0]), "1.100000023841858", "2.0");
+        check(Float64Array::from(vec![0.0, -0.0]), "-0.0", "0.0");
+        check(Float64Array::from(vec![-0.0, 3.0]), "-0.0", "3.0");
+        check(Float64Array::from(vec![f64::NEG_INFINITY, 3.0]), "", "3.0");
+        check(Float64Array::from(vec![f64::INFINITY, 3.0]), "3.0", "");
+        check(Float64Array::from(vec![f64::NAN, 3.0]), "", "");
+        check(Float64Array::from(vec![3.0, -f64::NAN, 4.0]), "", "");
+    }
+
+    #[test]
+    fn strings_are_cut_to_32_characters_with_a_tie_breaker() {
+        let long = "é".repeat(32);
+        check(StringArray::from(vec!["b", "", "a\"\u{0}"]), r#""""#, r#""b""#);
+        check(StringViewArray::from(vec![long.as_str()]), &format!("\"{long}\""), &format!("\"{long}\""));
+        let cut =
+            |tail: &str| StringArray::from(vec![format!("{long}{tail}"), "zz".to_owned(), format!("{long}{tail}")]);
+        check(cut("x"), r#""zz""#, &format!("\"{long}\u{7f}\""));
+        check(cut("\u{7f}"), r#""zz""#, &format!("\"{long}\u{10ffff}\""));
+        check(cut("😀"), r#""zz""#, &format!("\"{long}\u{10ffff}\""));
+        check(cut("\u{10ffff}a"), r#""zz""#, &format!("\"{long}\u{10ffff}\u{7f}\""));
+        check(cut(&"\u{10ffff}".repeat(40)), r#""zz""#, "");
+        check(
+            StringArray::from(vec![format!("{long}x"), format!("{long}y")]),
+            &format!("\"{long}\""),
+            &format!("\"{long}\u{7f}\""),
+        );
+    }
+
+    #[test]
+    fn dates_and_timestamps_are_iso_text_and_max_is_rounded_up() {
+        check(Date32Array::from(vec![19_782, -719_162]), r#""0001-01-01""#, r#""2024-02-29""#);
+        check(Date32Array::from(vec![3_000_000, 0]), r#""1970-01-01""#, "");
+        let us = TimestampMicrosecondArray::from(vec![-1, 1_709_208_000_123_001]);
+        check(us.clone(), r#""1969-12-31T23:59:59.999""#, r#""2024-02-29T12:00:00.124""#);
+        check(us.with_timezone("UTC"), r#""1969-12-31T23:59:59.999Z""#, r#""2024-02-29T12:00:00.124Z""#);
+        check(
+            TimestampMicrosecondArray::from(vec![1_000, 1_000]),
+            r#""1970-01-01T00:00:00.001""#,
+            r#""1970-01-01T00:00:00.001""#,
+        );
+        check(TimestampMicrosecondArray::from(vec![i64::MIN, i64::MAX]), "", "");
+        check(
+            TimestampNanosecondArray::from(vec![1, 2]),
+            r#""1970-01-01T00:00:00.000""#,
+            r#""1970-01-01T00:00:00.001""#,
+        );
+    }
+
+    #[test]
+    fn types_without_an_order_have_a_null_count_only() {
+        check(BooleanArray::from(vec![Some(true), None]), "", "");
+        check(BinaryArray::from(vec![Some(b"a".as_slice()), None]), "", "");
+        let lists = vec![Some(vec![Some(1), None]), None];
+        check(ListArray::from_iter_primitive::<Int32Type, _, _>(lists), "", "");
+        check(Int32Array::from(vec![None, None]), "", "");
+    }
+
+    #[test]
+    fn dictionaries_are_looked_into() {
+        let keys: DictionaryArray<Int32Type> = vec![Some("b"), None, Some("a"), Some("b")].into_iter().collect();
+        check(keys, r#""a""#, r#""b""#);
+    }
+
+    #[test]
+    fn fields_of_a_null_struct_are_null() {
+        let numbers: ArrayRef = Arc::new(Int32Array::from(vec![Some(-9), Some(2), None, Some(3)]));
+        let inner = StructArray::new(
+            vec![Field::new("x", DataType::Int32, true)].into(),
+            vec![numbers],
+            Some(NullBuffer::from(vec![true, true, true, false])),
+        );
+        let outer = StructArray::new(
+            vec![Field::new("in\"ner", inner.data_type().clone(), true)].into(),
+            vec![Arc::new(inner)],
+            Some(NullBuffer::from(vec![false, true, true, true])),
+        );
+        let batch = RecordBatch::try_from_iter_with_nullable([("s", Arc::new(outer) as ArrayRef, true)]).unwrap();
+        let mut collector = StatsCollector::new(&batch.schema(), &[ColumnPath::new(["s", "in\"ner", "x"])]).unwrap();
+        collector.update(&batch).unwrap();
+        assert_eq!(collector.num_records(), 4);
+        assert_eq!(
+            collector.finish(),
+            r#"{"numRecords":4,"minValues":{"s":{"in\"ner":{"x":2}}},"maxValues":{"s":{"in\"ner":{"x":2}}},"#
+                .to_owned()
+                + r#""nullCount":{"s":{"in\"ner":{"x":3}}},"tightBounds":true}"#
+        );
+    }
+
+    #[test]
+    fn columns_that_are_not_there_or_twice_are_an_error() {
+        let schema = Schema::new(vec![
+            Field::new("a", DataType::Int32, true),
+            Field::new("s", DataType::Struct(vec![Field::new("x", DataType::Int32, true)].into()), true),
+        ]);
+        let new = |paths: &[&[&str]]| {
+            let paths: Vec<_> = paths.iter().map(|names| ColumnPath::new(names.iter().copied())).collect();
+            StatsCollector::new(&schema, &paths)
+        };
+        assert!(new(&[&["a"], &["s", "x"]]).is_ok());
+        for wrong in [[["b"].as_slice()].as_slice(), &[&["a", "x"]], &[&[]], &[&["a"], &["a"]], &[&["s"], &["s", "x"]]]
+        {
+            assert!(new(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_type_that_changes_between_batches_is_an_error() {
+        let batch = |array: ArrayRef| RecordBatch::try_from_iter([("c", array)]).unwrap();
+        let first = batch(Arc::new(Int32Array::from(vec![1])));
+        let mut collector = StatsCollector::new(&first.schema(), &[ColumnPath::new(["c"])]).unwrap();
+        collector.update(&first).unwrap();
+        assert!(collector.update(&batch(Arc::new(StringArray::from(vec!["1"])))).is_err());
+    }
+
+    #[test]
+    fn a_file_without_rows_has_empty_bounds() {
+        let schema = Schema::new(vec![Field::new("c", DataType::Int32, true)]);
+        let collector = StatsCollector::new(&schema, &[ColumnPath::new(["c"])]).unwrap();
+        assert_eq!(
+            collector.finish(),
+            r#"{"numRecords":0,"minValues":{},"maxValues":{},"nullCount":{"c":0},"tightBounds":true}"#
+        );
+    }
 }

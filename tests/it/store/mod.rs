@@ -1,6 +1,7 @@
 //! Does every store keep what the engine relies on? One suite, run against a folder, memory and a real S3 server.
 
 mod conformance;
+mod data_files;
 
 use std::sync::Arc;
 

@@ -2,10 +2,10 @@
 //!
 //! | file | question it answers |
 //! |---|---|
-//! | [`column`] | which column's statistics are asked for? |
+//! | [`mod@column`] | which column's statistics are asked for? |
 //! | [`choose`] | which leaves get statistics? |
 //! | [`bounds`] | what are the smallest and largest values of a leaf so far? |
-//! | [`write`] | what does `add.stats` say about this file? |
+//! | [`mod@write`] | what does `add.stats` say about this file? |
 //! | [`loosen`] | what does it say once some of the rows are deleted? |
 //! | [`read`] | what do the statistics of *n* files say, as columns? |
 //! | [`scan`] | where in the JSON text are the values that were asked for? |

@@ -145,7 +145,9 @@ impl Values {
                 let key = cursor.key()?;
                 match wanted.child(node, key) {
                     Some(child) => self.fields(cursor, wanted, child, kind)?,
-                    None => drop(cursor.value()?),
+                    None => {
+                        cursor.value()?;
+                    }
                 }
                 more = cursor.more()?;
             }

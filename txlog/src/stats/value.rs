@@ -63,12 +63,12 @@ pub(super) fn builder(column: &StatsColumn, side: Side, num_files: usize) -> Box
         DataType::Float64 => to.primitive::<Float64Type>(double),
         DataType::Decimal128(precision, scale) => {
             let into = DecimalType { precision: *precision, scale: *scale };
-            to.primitive::<Decimal128Type>(move |json| into.from_number(&Number::parse(json)?, side))
+            to.primitive::<Decimal128Type>(move |json| into.of_number(&Number::parse(json)?, side))
         }
         DataType::Date32 => to.primitive::<Date32Type>(move |json| outer_day(date(json)?, side)),
         DataType::Timestamp(unit, zone) => {
             let into = TimestampType { unit: *unit, zoned: zone.is_some() };
-            let parse = move |json: &str| into.from_json(json, side);
+            let parse = move |json: &str| into.of_json(json, side);
             match unit {
                 TimeUnit::Second => to.primitive::<TimestampSecondType>(parse),
                 TimeUnit::Millisecond => to.primitive::<TimestampMillisecondType>(parse),
@@ -300,7 +300,7 @@ pub(super) struct DecimalType {
 }
 
 impl DecimalType {
-    fn from_number(self, number: &Number, side: Side) -> Option<i128> {
+    fn of_number(self, number: &Number, side: Side) -> Option<i128> {
         let unscaled = number.at_scale(self.scale.into(), side)?;
         self.outer(unscaled, significant_digits(number.mantissa), side)
     }
@@ -403,12 +403,12 @@ pub(super) struct TimestampType {
 impl TimestampType {
     /// Ticks of the type. An instant needs a zone; a wall-clock time has none, or UTC as some writers add it. A date
     /// is midnight, for a column that was widened from dates.
-    fn from_json(self, json: &str, side: Side) -> Option<i64> {
+    fn of_json(self, json: &str, side: Side) -> Option<i64> {
         let text = json.strip_prefix('"')?.strip_suffix('"')?;
         let (date, rest) = calendar_day(text)?;
         let days = i128::from(days_since_epoch(date));
         if rest.is_empty() {
-            return if self.zoned { None } else { self.from_nanoseconds(days * NS_PER_DAY, side) };
+            return if self.zoned { None } else { self.of_nanoseconds(days * NS_PER_DAY, side) };
         }
         let (of_day, zone) = nanoseconds_of_day(rest.strip_prefix(['T', ' '])?, side)?;
         let offset_minutes = match (zone.trim_start(), self.zoned) {
@@ -418,7 +418,7 @@ impl TimestampType {
             (zone, false) => minutes_east(zone).filter(|minutes| *minutes == 0)?,
         };
         let nanoseconds = days * NS_PER_DAY + i128::from(of_day) - i128::from(offset_minutes) * 60 * NS_PER_SECOND;
-        self.from_nanoseconds(nanoseconds, side)
+        self.of_nanoseconds(nanoseconds, side)
     }
 
     pub(super) fn ticks_per_second(self) -> i64 {
@@ -430,7 +430,7 @@ impl TimestampType {
         }
     }
 
-    pub(super) fn from_nanoseconds(self, nanoseconds: i128, side: Side) -> Option<i64> {
+    pub(super) fn of_nanoseconds(self, nanoseconds: i128, side: Side) -> Option<i64> {
         let nanoseconds = outer_nanoseconds(nanoseconds, side)?;
         let tick = NS_PER_SECOND / i128::from(self.ticks_per_second());
         let floor = nanoseconds.div_euclid(tick);

@@ -26,6 +26,7 @@ pub(super) struct About {
     pub(super) expected_version: Option<u64>,
     pub(super) expected_rows: Option<u64>,
     pub(super) error_kind: Option<String>,
+    pub(super) write_expect: Option<String>,
     #[serde(default)]
     pub(super) unreachable_versions_checked: Vec<u64>,
     #[serde(default)]

@@ -5,13 +5,19 @@
 //! | [`corpus`] | which tables of other writers are there, and what do they hold? |
 //! | [`paths`] | do data paths name the right objects, and none outside the table (H1, L6, S8)? |
 //! | [`names`] | is every name under `_delta_log` known (L10)? |
+//! | [`partitions`] | do partition strings stand for the values that other engines see (S5, S8)? |
+//! | [`schemas`] | are schemas kept as they are, and column names unique (D8, L7)? |
+//! | [`protocols`] | do we read and write exactly the tables whose demands we meet (H5, L14)? |
 //! | [`vectors`] | do damaged or lying deletion vectors fail, and good ones delete the right rows (D1, D2, D9, D11)? |
 //! | [`segments`] | is the log believed, and not the hint (L4, L5, L13)? |
 //! | [`statistics`] | are statistics written and read so that nobody is misled (S1–S4, S6, S7)? |
 
 mod corpus;
 mod names;
+mod partitions;
 mod paths;
+mod protocols;
+mod schemas;
 mod segments;
 mod statistics;
 mod vectors;

@@ -1,16 +1,22 @@
 //! How one file grows from batches: Parquet bytes on one side, statistics on the other.
 
+use std::fmt;
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use lakebed_txlog::stats::StatsCollector;
 use lakebed_txlog::{Error, Result};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::arrow_writer::{
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves,
+};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
 
 use super::layout::TableLayout;
 use super::options::WriteOptions;
@@ -25,8 +31,20 @@ const PIECE_BYTES: usize = 1 << 20;
 /// One file in the making. All its methods work on the CPU alone.
 #[derive(Debug)]
 pub(crate) struct Encoder {
-    parquet: ArrowWriter<Pieces>,
+    parquet: SerializedFileWriter<Pieces>,
+    factory: ArrowRowGroupWriterFactory,
+    schema: SchemaRef,
+    row_group_bytes: usize,
+    group: RowGroup,
     stats: StatsCollector,
+}
+
+/// The row group in the making.
+#[derive(Default)]
+struct RowGroup {
+    /// A writer for each leaf; none before the first rows.
+    columns: Vec<ArrowColumnWriter>,
+    rows: usize,
 }
 
 /// A file that is complete.
@@ -44,18 +62,60 @@ impl Encoder {
         let options = ArrowWriterOptions::new().with_properties(properties.clone()).with_skip_arrow_metadata(true);
         let schema = layout.file_schema();
         let parquet = ArrowWriter::try_new_with_options(Pieces::default(), schema.clone(), options).map_err(failed)?;
+        let (parquet, factory) = parquet.into_serialized_writer().map_err(failed)?;
         let stats = StatsCollector::new(schema, layout.stats_columns())?;
-        Ok(Encoder { parquet, stats })
+        let row_group_bytes = properties.max_row_group_bytes().unwrap_or(usize::MAX);
+        Ok(Encoder { parquet, factory, schema: Arc::clone(schema), row_group_bytes, group: RowGroup::default(), stats })
     }
 
-    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.parquet.write(batch).map_err(failed)?;
-        self.stats.update(batch)
+    /// Encodes a batch, its columns and statistics side by side on up to `threads` threads. A row group that is full
+    /// is ended.
+    pub(crate) fn write(&mut self, batch: &RecordBatch, threads: usize) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        if self.group.columns.is_empty() {
+            let number = self.parquet.flushed_row_groups().len();
+            self.group.columns = self.factory.create_column_writers(number).map_err(failed)?;
+        }
+        let mut leaves = Vec::with_capacity(self.group.columns.len());
+        for (field, array) in self.schema.fields().iter().zip(batch.columns()) {
+            leaves.extend(compute_leaves(field, array).map_err(failed)?);
+        }
+        let stats = &mut self.stats;
+        let mut jobs: Vec<Job<'_>> = vec![Box::new(move || stats.update(batch))];
+        jobs.extend(
+            self.group
+                .columns
+                .iter_mut()
+                .zip(&leaves)
+                .map(|(column, leaf)| -> Job<'_> { Box::new(move || column.write(leaf).map_err(failed)) }),
+        );
+        side_by_side(jobs, threads)?;
+        self.group.rows += batch.num_rows();
+        let is_full = self.group.rows >= ROW_GROUP_ROWS || self.group.encoded_bytes() >= self.row_group_bytes;
+        if is_full { self.flush(threads) } else { Ok(()) }
     }
 
     /// Ends the row group.
-    pub(crate) fn flush(&mut self) -> Result<()> {
-        self.parquet.flush().map_err(failed)
+    pub(crate) fn flush(&mut self, threads: usize) -> Result<()> {
+        let columns = std::mem::take(&mut self.group).columns;
+        if columns.is_empty() {
+            return Ok(());
+        }
+        let mut chunks: Vec<Option<ArrowColumnChunk>> = columns.iter().map(|_| None).collect();
+        let jobs = columns.into_iter().zip(&mut chunks).map(|(column, chunk)| -> Job<'_> {
+            Box::new(move || {
+                *chunk = Some(column.close().map_err(failed)?);
+                Ok(())
+            })
+        });
+        side_by_side(jobs.collect(), threads)?;
+        let mut group = self.parquet.next_row_group().map_err(failed)?;
+        for chunk in chunks.into_iter().flatten() {
+            chunk.append_to_row_group(&mut group).map_err(failed)?;
+        }
+        group.close().map(|_| ()).map_err(failed)
     }
 
     /// The finished bytes that weren't taken yet.
@@ -64,7 +124,8 @@ impl Encoder {
     }
 
     /// Ends the file.
-    pub(crate) fn finish(mut self) -> Result<Encoded> {
+    pub(crate) fn finish(mut self, threads: usize) -> Result<Encoded> {
+        self.flush(threads)?;
         self.parquet.finish().map_err(failed)?;
         let rest = self.parquet.inner_mut().drain();
         Ok(Encoded { stats: self.stats.finish(), rest })
@@ -72,13 +133,53 @@ impl Encoder {
 
     /// The size that the file would have now, about.
     pub(crate) fn file_bytes(&self) -> usize {
-        self.parquet.bytes_written() + self.parquet.in_progress_size()
+        self.parquet.bytes_written() + self.group.encoded_bytes()
     }
 
     /// What the row group in the making holds in memory.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.parquet.memory_size()
+        self.group.columns.iter().map(ArrowColumnWriter::memory_size).sum()
     }
+}
+
+impl RowGroup {
+    fn encoded_bytes(&self) -> usize {
+        self.columns.iter().map(ArrowColumnWriter::get_estimated_total_bytes).sum()
+    }
+}
+
+impl fmt::Debug for RowGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RowGroup").field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+/// A piece of work that needs nothing of the others.
+type Job<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
+
+/// Does all jobs, on this thread and up to `threads - 1` others; the error of one that failed.
+fn side_by_side(jobs: Vec<Job<'_>>, threads: usize) -> Result<()> {
+    let others = threads.min(jobs.len()).saturating_sub(1);
+    if others == 0 {
+        return jobs.into_iter().try_for_each(|job| job());
+    }
+    let queue = Mutex::new(jobs.into_iter());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || -> Result<()> {
+        while let Some(job) = next() {
+            job()?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (0..others).map(|_| scope.spawn(work)).collect();
+        let mine = work();
+        let theirs = others.into_iter().map(|other| match other.join() {
+            Ok(done) => done,
+            Err(_) => Err(Error::bug("the encoding of a column was stopped")),
+        });
+        theirs.fold(mine, Result::and)
+    })
 }
 
 /// How the files of a table are encoded.

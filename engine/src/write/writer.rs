@@ -37,6 +37,8 @@ const STEP_ROWS: usize = 8192;
 const STEP_BYTES: usize = 1 << 20;
 /// What an encoder holds for each column beside what it counts: contexts of the compression, hash tables, buffers.
 const COLUMN_BYTES: usize = 128 << 10;
+/// Most threads that encode one file.
+const MAX_THREADS: usize = 8;
 /// Rows for each partition that a split should yield, so that its cost is in the rows and not in the partitions.
 const ROWS_PER_SPLIT: usize = 64;
 /// Most uploads in parts that are open together: each is an open file, or a request that a store must remember.
@@ -57,6 +59,7 @@ pub struct DataWriter {
     conform: Conform,
     split: Split,
     unsplit: Unsplit,
+    threads: usize,
     /// What an open file counts for beside its rows.
     file_overhead_bytes: usize,
     partitions: Vec<Partition>,
@@ -141,6 +144,7 @@ impl DataWriter {
             conform: Conform::new(layout, given).map_err(named)?,
             split: Split::new(layout).map_err(named)?,
             unsplit: Unsplit::default(),
+            threads: std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
             // However wide the table, some files can be open beside each other.
             file_overhead_bytes: columns.saturating_mul(COLUMN_BYTES).min(options.memory_bytes / 8),
             partitions: Vec::new(),
@@ -237,6 +241,11 @@ impl DataWriter {
         Ok(())
     }
 
+    /// Files of several partitions are encoded beside each other; a single one divides its columns.
+    fn threads(&self) -> usize {
+        if self.partitions.len() == 1 { self.threads } else { 1 }
+    }
+
     fn place(&mut self, values: Values) -> usize {
         *self.by_values.entry(values).or_insert_with_key(|values| {
             self.partitions.push(Partition {
@@ -293,21 +302,23 @@ impl DataWriter {
             let file = self.begin(place)?;
             self.change(place, |partition| partition.file = Some(file))?;
         }
+        let threads = self.threads();
         self.change(place, |partition| {
             let batches = std::mem::take(&mut partition.waiting);
             let given_bytes = std::mem::take(&mut partition.waiting_bytes);
             partition.waiting_rows = 0;
             let file = partition.file.as_mut().ok_or_else(lost)?;
             file.encoder_bytes += given_bytes;
-            file.run(move |encoder| batches.iter().try_for_each(|batch| encoder.write(batch)))
+            file.run(move |encoder| batches.iter().try_for_each(|batch| encoder.write(batch, threads)))
         })?
     }
 
     /// Ends the row group, so that it can leave.
     async fn flush(&mut self, place: usize) -> Result<()> {
         self.settle(place).await?;
+        let threads = self.threads();
         self.change(place, |partition| match &mut partition.file {
-            Some(file) => file.run(Encoder::flush),
+            Some(file) => file.run(move |encoder| encoder.flush(threads)),
             None => Ok(()),
         })??;
         self.settle(place).await
@@ -348,10 +359,10 @@ impl DataWriter {
             data_change: true,
             ..Add::default()
         };
-        let (number, held) = (file.number, file.held_bytes());
+        let (number, held, threads) = (file.number, file.held_bytes(), self.threads());
         self.closing_bytes += held;
         self.closing.spawn(async move {
-            let closed = file.close().await.and_then(|(size, stats)| {
+            let closed = file.close(threads).await.and_then(|(size, stats)| {
                 add.size = i64::try_from(size).map_err(|error| Error::bug("a size beyond i64").because(error))?;
                 add.stats = Some(stats);
                 Ok((number, add))
@@ -451,10 +462,10 @@ impl OpenFile {
     }
 
     /// Ends the file; its size and statistics.
-    async fn close(mut self) -> Result<(u64, String)> {
+    async fn close(mut self, threads: usize) -> Result<(u64, String)> {
         self.settle().await?;
         let Slot::Idle(encoder) = self.encoder else { return Err(lost()) };
-        let encoded = joined(tokio::task::spawn_blocking(move || encoder.finish()).await)?;
+        let encoded = joined(tokio::task::spawn_blocking(move || encoder.finish(threads)).await)?;
         self.upload.write(encoded.rest).await?;
         Ok((self.upload.finish().await?, encoded.stats))
     }

@@ -112,7 +112,7 @@ impl Files {
         self.batches[batch].columns.row((row - self.batches[batch].first) as usize)
     }
 
-    /// What follows when one commit removes and adds files.
+    /// Applies one commit's removes and adds.
     ///
     /// Removes come first, whatever their order in the commit: the same path may be removed with one vector and added
     /// with another. A remove of something that isn't live does nothing. An add of a live path with the same vector
@@ -120,33 +120,33 @@ impl Files {
     ///
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when an add names a path that stays live with another vector: two
-    /// entries for one file would return its rows twice (pitfall C11).
-    pub fn follow(&self, removes: &[Remove], adds: &[Add]) -> Result<Files> {
-        let mut next = self.clone();
-        if next.index.tail.len() > MAX_TAIL_ROWS {
-            next.index = PathIndex { tail_first: next.num_rows(), ..PathIndex::default() };
+    /// entries for one file would return its rows twice (pitfall C11). The files are then of no more use.
+    pub fn apply(&mut self, removes: &[Remove], adds: &[Add]) -> Result<()> {
+        if self.index.tail.len() > MAX_TAIL_ROWS {
+            self.index = PathIndex { tail_first: self.num_rows(), ..PathIndex::default() };
         }
         for remove in removes {
-            let Some(row) = next.find_row(&remove.path) else { continue };
-            if next.row(row).has_dv_id(remove.dv_id().as_deref()) {
-                next.kill(row);
+            let Some(row) = self.find_row(&remove.path) else { continue };
+            if self.row(row).has_dv_id(remove.dv_id().as_deref()) {
+                self.kill(row);
             }
         }
         for add in adds {
-            let Some(row) = next.find_row(&add.path) else { continue };
-            if !next.row(row).has_dv_id(add.dv_id().as_deref()) {
+            let Some(row) = self.find_row(&add.path) else { continue };
+            if !self.row(row).has_dv_id(add.dv_id().as_deref()) {
                 return Err(Error::corrupt(
-                    "a file is added with a deletion vector while it is live with another; one of the two must be removed",
+                    "a file is added with one deletion vector while it is live with another, or without one",
                 )
-                .path(&add.path));
+                .path(&add.path)
+                .hint("the commit must remove the file with its former vector"));
             }
-            next.kill(row);
+            self.kill(row);
         }
         if !adds.is_empty() {
-            next.push(FileColumns::from_adds(adds))?;
-            next.index_tail(adds.len())?;
+            self.push(FileColumns::from_adds(adds))?;
+            self.index_tail(adds.len())?;
         }
-        Ok(next)
+        Ok(())
     }
 
     fn num_rows(&self) -> RowIndex {
@@ -241,14 +241,20 @@ mod tests {
         }
     }
 
+    fn follow(files: &Files, removes: &[Remove], adds: &[Add]) -> Result<Files> {
+        let mut next = files.clone();
+        next.apply(removes, adds)?;
+        Ok(next)
+    }
+
     fn listed(files: &Files) -> BTreeMap<String, (Option<String>, i64)> {
         files.iter().map(|f| (f.path().to_owned(), (f.to_add().dv_id(), f.size()))).collect()
     }
 
     #[test]
     fn a_vector_replaces_the_file_it_belongs_to() {
-        let files = Files::default().follow(&[], &[add("a", 0, 5), add("b", 0, 6)]).unwrap();
-        let next = files.follow(&[add("a", 0, 5).removed(1, true)], &[add("a", 1, 5)]).unwrap();
+        let files = follow(&Files::default(), &[], &[add("a", 0, 5), add("b", 0, 6)]).unwrap();
+        let next = follow(&files, &[add("a", 0, 5).removed(1, true)], &[add("a", 1, 5)]).unwrap();
         assert_eq!(next.len(), 2);
         assert_eq!(next.size_in_bytes(), 11);
         assert_eq!(next.find("a").unwrap().to_add().dv_id(), add("a", 1, 5).dv_id());
@@ -257,17 +263,17 @@ mod tests {
 
     #[test]
     fn a_remove_with_another_vector_removes_nothing() {
-        let files = Files::default().follow(&[], &[add("a", 1, 5)]).unwrap();
-        assert_eq!(files.follow(&[add("a", 0, 5).removed(1, true)], &[]).unwrap().len(), 1);
-        assert_eq!(files.follow(&[add("a", 2, 5).removed(1, true)], &[]).unwrap().len(), 1);
-        assert_eq!(files.follow(&[add("a", 1, 5).removed(1, true)], &[]).unwrap().len(), 0);
+        let files = follow(&Files::default(), &[], &[add("a", 1, 5)]).unwrap();
+        assert_eq!(follow(&files, &[add("a", 0, 5).removed(1, true)], &[]).unwrap().len(), 1);
+        assert_eq!(follow(&files, &[add("a", 2, 5).removed(1, true)], &[]).unwrap().len(), 1);
+        assert_eq!(follow(&files, &[add("a", 1, 5).removed(1, true)], &[]).unwrap().len(), 0);
     }
 
     #[test]
     fn two_live_entries_for_one_file_are_refused() {
-        let files = Files::default().follow(&[], &[add("a", 0, 5)]).unwrap();
-        assert!(files.follow(&[], &[add("a", 1, 5)]).is_err());
-        assert!(files.follow(&[], &[add("b", 1, 5), add("b", 0, 5)]).is_err());
+        let files = follow(&Files::default(), &[], &[add("a", 0, 5)]).unwrap();
+        assert!(follow(&files, &[], &[add("a", 1, 5)]).is_err());
+        assert!(follow(&files, &[], &[add("b", 1, 5), add("b", 0, 5)]).is_err());
     }
 
     proptest! {
@@ -295,7 +301,7 @@ mod tests {
                         adds.push(new);
                     }
                 }
-                files = files.follow(&removes, &adds).unwrap();
+                files = follow(&files, &removes, &adds).unwrap();
                 prop_assert_eq!(listed(&files), naive.clone());
                 prop_assert_eq!(files.size_in_bytes(), naive.values().map(|(_, size)| size).sum::<i64>());
                 prop_assert_eq!(files.len(), naive.len() as u64);

@@ -1,0 +1,175 @@
+//! What is to be committed, and what its bytes are at a version.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::action::{Action, CommitInfo, Txn, to_lines};
+use crate::conflict::Kind;
+use crate::error::Result;
+use crate::version::{TimestampMs, Version};
+
+/// The engine and its version, as `commitInfo.engineInfo` has it.
+pub const ENGINE_INFO: &str = concat!("Lakebed/", env!("CARGO_PKG_VERSION"));
+
+/// A `txn` action as compare-and-set: it takes an application from `base` to `version`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TxnUpdate {
+    /// The application.
+    pub app_id: String,
+    /// Where it stands once this is committed.
+    pub version: i64,
+    /// Where it stood when the transaction read the table; `None`: nowhere.
+    pub base: Option<i64>,
+}
+
+/// Actions to be committed together, and what they depend on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transaction {
+    /// What it does, which decides what it may follow.
+    pub kind: Kind,
+    /// `commitInfo.operation`: `WRITE`, `DELETE`, `OPTIMIZE`, …
+    pub operation: String,
+    /// `commitInfo.operationParameters`. Never a predicate over personal data.
+    pub parameters: BTreeMap<String, Value>,
+    /// `commitInfo.operationMetrics`.
+    pub metrics: BTreeMap<String, Value>,
+    /// `commitInfo.userMetadata`.
+    pub user_metadata: Option<String>,
+    /// Progress of applications.
+    pub txns: Vec<TxnUpdate>,
+    actions: Vec<Action>,
+}
+
+impl Transaction {
+    /// A transaction of this kind without actions.
+    #[must_use]
+    pub fn new(kind: Kind, operation: impl Into<String>) -> Transaction {
+        Transaction {
+            kind,
+            operation: operation.into(),
+            parameters: BTreeMap::new(),
+            metrics: BTreeMap::new(),
+            user_metadata: None,
+            txns: Vec::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    /// A commit of `commitInfo` alone, which occupies a version.
+    #[must_use]
+    pub fn fence() -> Transaction {
+        Transaction::new(Kind::Fence, "FENCE")
+    }
+
+    /// Adds an action; `commitInfo` and `txn` are made from the other fields.
+    pub fn push(&mut self, action: Action) {
+        debug_assert!(!matches!(action, Action::CommitInfo(_) | Action::Txn(_)), "made when the bytes are");
+        self.actions.push(action);
+    }
+
+    /// Adds actions.
+    pub fn extend(&mut self, actions: impl IntoIterator<Item = Action>) {
+        for action in actions {
+            self.push(action);
+        }
+    }
+
+    /// The actions so far.
+    #[must_use]
+    pub fn actions(&self) -> &[Action] {
+        &self.actions
+    }
+
+    /// The domains that it changes.
+    pub fn domains(&self) -> impl Iterator<Item = &str> {
+        self.actions.iter().filter_map(|action| match action {
+            Action::DomainMetadata(domain) => Some(domain.domain.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Everything that is committed at a version, `commitInfo` first.
+    #[must_use]
+    pub fn stamped(&self, stamp: &Stamp) -> Vec<Action> {
+        let mut actions = Vec::with_capacity(self.actions.len() + self.txns.len() + 1);
+        actions.push(Action::CommitInfo(CommitInfo {
+            timestamp: Some(stamp.now.0),
+            in_commit_timestamp: stamp.in_commit_timestamp.map(|time| time.0),
+            operation: Some(self.operation.clone()),
+            operation_parameters: Some(self.parameters.clone()),
+            operation_metrics: (!self.metrics.is_empty()).then(|| self.metrics.clone()),
+            read_version: stamp.read_version.and_then(|version| i64::try_from(version.0).ok()),
+            isolation_level: Some("Serializable".to_owned()),
+            is_blind_append: Some(self.kind == Kind::Append),
+            engine_info: Some(ENGINE_INFO.to_owned()),
+            txn_id: Some(stamp.txn_id.clone()),
+            user_metadata: self.user_metadata.clone(),
+            tags: None,
+        }));
+        actions.extend(self.actions.iter().filter(|a| matches!(a, Action::Protocol(_) | Action::Metadata(_))).cloned());
+        actions.extend(self.txns.iter().map(|update| {
+            Action::Txn(Txn {
+                app_id: update.app_id.clone(),
+                version: update.version,
+                last_updated: Some(stamp.now.0),
+            })
+        }));
+        actions.extend(self.actions.iter().filter(|a| !matches!(a, Action::Protocol(_) | Action::Metadata(_))).cloned());
+        actions
+    }
+
+    /// The bytes of [`stamped`](Self::stamped).
+    ///
+    /// # Errors
+    /// As [`to_lines`].
+    pub fn bytes(&self, stamp: &Stamp) -> Result<Vec<u8>> {
+        to_lines(&self.stamped(stamp))
+    }
+}
+
+/// What differs between attempts at one transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The transaction's id, the same for all attempts.
+    pub txn_id: String,
+    /// The writer's clock.
+    pub now: TimestampMs,
+    /// The commit's binding time, where the table has such.
+    pub in_commit_timestamp: Option<TimestampMs>,
+    /// The version that the transaction read.
+    pub read_version: Option<Version>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::{Add, Metadata, Protocol};
+
+    #[test]
+    fn commit_info_comes_first_then_protocol_then_txn_then_files() {
+        let mut transaction = Transaction::new(Kind::Append, "WRITE");
+        transaction.push(Action::Add(Add::default()));
+        transaction.push(Action::Protocol(Protocol::default()));
+        transaction.push(Action::Metadata(Metadata::default()));
+        transaction.txns.push(TxnUpdate { app_id: "a".into(), version: 1, base: None });
+        let stamp = Stamp {
+            txn_id: "id".into(),
+            now: TimestampMs(5),
+            in_commit_timestamp: Some(TimestampMs(6)),
+            read_version: None,
+        };
+        let kinds: Vec<_> = transaction.stamped(&stamp).iter().map(std::mem::discriminant).collect();
+        let expected = [
+            Action::CommitInfo(CommitInfo::default()),
+            Action::Protocol(Protocol::default()),
+            Action::Metadata(Metadata::default()),
+            Action::Txn(Txn::default()),
+            Action::Add(Add::default()),
+        ];
+        assert_eq!(kinds, expected.iter().map(std::mem::discriminant).collect::<Vec<_>>());
+        let bytes = transaction.bytes(&stamp).unwrap();
+        assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 5);
+        assert!(bytes.starts_with(b"{\"commitInfo\":{\"timestamp\":5,\"inCommitTimestamp\":6,"));
+    }
+}

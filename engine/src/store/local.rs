@@ -21,7 +21,7 @@ use object_store::{
 };
 
 use super::durable::{self, Staged};
-use super::error::file_error;
+use super::file_error;
 
 /// Most deletions between two syncs of the folders that they touched.
 const DELETIONS_PER_SYNC: usize = 1000;

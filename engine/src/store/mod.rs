@@ -9,10 +9,8 @@
 //! | [`durable`] | how does a file outlive a crash? |
 //! | [`s3`] | how are the S3 clients of a table built? |
 //! | [`memory`] | which in-memory store does a name stand for? |
-//! | [`mod@error`] | what does a store's failure mean to a caller? |
 
 pub mod durable;
-pub mod error;
 pub mod local;
 pub mod memory;
 pub mod profile;
@@ -21,7 +19,7 @@ pub mod settings;
 mod table;
 pub mod url;
 
-pub use error::store_error;
+pub use lakebed_txlog::drive::{file_error, store_error};
 pub use settings::{CredentialSource, S3Keys, S3Settings, StoreSettings};
 pub use table::TableStore;
 pub use url::{Place, TableUrl};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use lakebed_txlog::{Error, Result};
 
-use super::error::file_error;
+use super::file_error;
 use super::settings::S3Keys;
 
 /// The profile that may be missing.

@@ -7,7 +7,7 @@ use lakebed_txlog::{Error, Result};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider};
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
-use super::error::store_error;
+use super::store_error;
 use super::profile;
 use super::settings::{Addressing, CredentialSource, S3Keys, StoreSettings};
 

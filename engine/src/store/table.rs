@@ -7,7 +7,7 @@ use lakebed_txlog::{Error, Result};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use super::error::store_error;
+use super::store_error;
 use super::local::DurableLocal;
 use super::settings::StoreSettings;
 use super::url::{Place, TableUrl, key, under};

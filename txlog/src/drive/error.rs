@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 
-use lakebed_txlog::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use object_store::client::{HttpError, HttpErrorKind};
 
 /// The error of a request that `attempted` something (as in `"reading a data file"`) at `path`.

@@ -1,0 +1,177 @@
+//! The requests that a log needs, and their errors with table and path.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+
+use super::error::store_error;
+use crate::error::{Error, ErrorKind, Result};
+use crate::name::{LOG_FOLDER, LogName, listing_offset};
+use crate::replay::Commit;
+use crate::segment::{LastCheckpointHint, ListedFile};
+use crate::version::{TimestampMs, Version};
+
+/// When a put whose answer was an error can still take effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landing {
+    /// Never: the call did it all before it returned (a local folder).
+    AtOnce,
+    /// Any time: the request may still be under way (a store behind a network).
+    Late,
+}
+
+/// The log's part of a table's stores. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct LogStore {
+    reads: Arc<dyn ObjectStore>,
+    commits: Arc<dyn ObjectStore>,
+    root: Path,
+    table: Arc<str>,
+    landing: Landing,
+}
+
+/// How a put-if-absent was answered.
+#[derive(Debug)]
+pub(super) enum PutAnswer {
+    Stored,
+    /// Nothing was written, and the reason stays.
+    Refused(Error),
+    /// It may have been written.
+    Unclear(Error),
+}
+
+impl LogStore {
+    /// The log below `root`. `commits` must send no request twice by itself (pitfall C19); `table` names the table in
+    /// errors.
+    #[must_use]
+    pub fn new(
+        reads: Arc<dyn ObjectStore>,
+        commits: Arc<dyn ObjectStore>,
+        root: Path,
+        table: impl Into<Arc<str>>,
+        landing: Landing,
+    ) -> LogStore {
+        LogStore { reads, commits, root, table: table.into(), landing }
+    }
+
+    /// The table's name.
+    #[must_use]
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    pub(super) fn landing(&self) -> Landing {
+        self.landing
+    }
+
+    pub(super) fn key(&self, name: &LogName) -> Path {
+        let log = self.root.clone().join(LOG_FOLDER);
+        name.to_string().split('/').fold(log, |path, part| path.join(part))
+    }
+
+    /// Names table and path in a store's error.
+    fn error(&self, error: object_store::Error, attempted: &str, key: &Path) -> Error {
+        store_error(error, attempted, key.as_ref()).table(&*self.table)
+    }
+
+    pub(super) fn named(&self, error: Error) -> Error {
+        error.table(&*self.table)
+    }
+
+    /// A file of the log, or `None` where it isn't there.
+    pub(super) async fn get(&self, name: &LogName) -> Result<Option<(Bytes, ObjectMeta)>> {
+        let key = self.key(name);
+        let attempted = "reading the log";
+        let found = match self.reads.get_opts(&key, GetOptions::default()).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(e) => return Err(self.error(e, attempted, &key)),
+        };
+        let meta = found.meta.clone();
+        let bytes = found.bytes().await.map_err(|e| self.error(e, attempted, &key))?;
+        if bytes.len() as u64 != meta.size {
+            return Err(self.named(
+                Error::unavailable(format!("{} bytes of {} arrived", bytes.len(), meta.size)).path(key.as_ref()),
+            ));
+        }
+        Ok(Some((bytes, meta)))
+    }
+
+    /// A commit, or `None` where it isn't there.
+    pub(super) async fn commit(&self, version: Version) -> Result<Option<Commit>> {
+        let name = LogName::Commit { version };
+        let Some((bytes, meta)) = self.get(&name).await? else { return Ok(None) };
+        let written = TimestampMs(meta.last_modified.timestamp_millis());
+        let commit = Commit::parse(version, &bytes, Some(written));
+        commit.map(Some).map_err(|e| self.named(e.path(name.path())))
+    }
+
+    /// `_last_checkpoint`; one that can't be read or parsed is no hint.
+    pub(super) async fn hint(&self) -> Result<Option<LastCheckpointHint>> {
+        match self.get(&LogName::LastCheckpoint).await {
+            Ok(found) => Ok(found.and_then(|(bytes, _)| LastCheckpointHint::parse(&bytes))),
+            Err(e) if e.kind() == ErrorKind::PermissionDenied || e.kind() == ErrorKind::NotFound => Err(e),
+            Err(e) => {
+                tracing::warn!(table = %self.table, error = %e, "_last_checkpoint can't be read; listing the whole log");
+                Ok(None)
+            }
+        }
+    }
+
+    /// The files of the log from a version on.
+    pub(super) async fn list(&self, from: Version) -> Result<Vec<ListedFile>> {
+        let log = self.root.clone().join(LOG_FOLDER);
+        let stream = if from == Version::ZERO {
+            self.reads.list(Some(&log))
+        } else {
+            self.reads.list_with_offset(Some(&log), &log.clone().join(listing_offset(from).as_str()))
+        };
+        let prefix = format!("{log}/");
+        let listed: Vec<ObjectMeta> = match stream.try_collect().await {
+            Ok(listed) => listed,
+            Err(object_store::Error::NotFound { .. }) => Vec::new(),
+            Err(e) => return Err(self.error(e, "listing the log", &log)),
+        };
+        let file = |meta: &ObjectMeta| {
+            let name = meta.location.as_ref().strip_prefix(&prefix)?;
+            Some(ListedFile {
+                name: LogName::parse(name),
+                size: meta.size,
+                last_modified: TimestampMs(meta.last_modified.timestamp_millis()),
+            })
+        };
+        Ok(listed.iter().filter_map(file).collect())
+    }
+
+    /// Puts a commit if nothing is at its version.
+    pub(super) async fn put_commit(&self, version: Version, bytes: Bytes) -> PutAnswer {
+        let key = self.key(&LogName::Commit { version });
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        let error = match self.commits.put_opts(&key, PutPayload::from_bytes(bytes), options).await {
+            Ok(_) => return PutAnswer::Stored,
+            Err(e) => e,
+        };
+        let error = self.error(error, "committing", &key).version(version);
+        let refusal = match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::Unsupported | ErrorKind::InvalidRequest | ErrorKind::NotFound => {
+                true
+            }
+            ErrorKind::Exhausted => self.landing == Landing::AtOnce,
+            _ => false,
+        };
+        if refusal { PutAnswer::Refused(error) } else { PutAnswer::Unclear(error) }
+    }
+
+    /// Puts a file of the log, replacing one of that name.
+    pub(super) async fn put(&self, name: &LogName, bytes: Bytes) -> Result<()> {
+        let key = self.key(name);
+        self.reads
+            .put(&key, PutPayload::from_bytes(bytes))
+            .await
+            .map(|_| ())
+            .map_err(|e| self.error(e, "writing to the log", &key))
+    }
+}

@@ -73,7 +73,9 @@ impl Commit {
                     commit.commit_info.get_or_insert(info);
                 }
                 Action::Sidecar(_) | Action::CheckpointMetadata(_) => {
-                    return Err(Error::corrupt("a commit holds an action that only checkpoints may hold").version(version));
+                    return Err(
+                        Error::corrupt("a commit holds an action that only checkpoints may hold").version(version)
+                    );
                 }
             }
         }

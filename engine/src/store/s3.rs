@@ -7,9 +7,9 @@ use lakebed_txlog::{Error, Result};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider};
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
-use super::store_error;
 use super::profile;
 use super::settings::{Addressing, CredentialSource, S3Keys, StoreSettings};
+use super::store_error;
 
 /// The two clients of a bucket.
 #[derive(Debug)]

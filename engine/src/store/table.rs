@@ -7,9 +7,9 @@ use lakebed_txlog::{Error, Result};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use super::store_error;
 use super::local::DurableLocal;
 use super::settings::StoreSettings;
+use super::store_error;
 use super::url::{Place, TableUrl, key, under};
 use super::{memory, s3};
 

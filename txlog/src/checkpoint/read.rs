@@ -126,8 +126,7 @@ fn wanted_leaves(schema: &SchemaDescriptor) -> Vec<usize> {
 /// Reads the rows of actions that aren't about files through their JSON form: there are few, and it has one parser.
 fn take_others(batch: &RecordBatch, actions: &mut Vec<Action>) -> Result<()> {
     let schema = batch.schema();
-    let names: Vec<usize> =
-        OTHER_ACTIONS.iter().filter_map(|name| schema.index_of(name).ok()).collect();
+    let names: Vec<usize> = OTHER_ACTIONS.iter().filter_map(|name| schema.index_of(name).ok()).collect();
     let mut any: Option<BooleanArray> = None;
     for index in &names {
         let valid = is_not_null(batch.column(*index)).map_err(bug)?;

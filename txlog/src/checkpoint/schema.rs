@@ -7,8 +7,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 /// Root columns that hold file actions.
 pub const FILE_ACTIONS: [&str; 2] = ["add", "remove"];
 /// Root columns that hold the other actions.
-pub const OTHER_ACTIONS: [&str; 6] =
-    ["protocol", "metaData", "txn", "domainMetadata", "sidecar", "checkpointMetadata"];
+pub const OTHER_ACTIONS: [&str; 6] = ["protocol", "metaData", "txn", "domainMetadata", "sidecar", "checkpointMetadata"];
 
 fn text(name: &str) -> Field {
     Field::new(name, DataType::Utf8, true)
@@ -99,12 +98,7 @@ pub fn classic() -> SchemaRef {
     Arc::new(Schema::new(vec![
         structure(
             "protocol",
-            vec![
-                int("minReaderVersion"),
-                int("minWriterVersion"),
-                texts("readerFeatures"),
-                texts("writerFeatures"),
-            ],
+            vec![int("minReaderVersion"), int("minWriterVersion"), texts("readerFeatures"), texts("writerFeatures")],
         ),
         structure(
             "metaData",

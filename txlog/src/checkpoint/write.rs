@@ -148,9 +148,11 @@ fn file_batch(schema: &SchemaRef, action: &str, rows: StructArray) -> Result<Rec
     let columns = schema
         .fields()
         .iter()
-        .map(|field| {
-            if field.name() == action { Arc::clone(&rows) } else { new_null_array(field.data_type(), num_rows) }
-        })
+        .map(
+            |field| {
+                if field.name() == action { Arc::clone(&rows) } else { new_null_array(field.data_type(), num_rows) }
+            },
+        )
         .collect();
     RecordBatch::try_new(Arc::clone(schema), columns)
         .map_err(|e| Error::bug("file actions don't fit the checkpoint's columns").because(e))
@@ -204,9 +206,7 @@ fn removes(columns: &FileColumns, rows: &[Remove]) -> Result<StructArray> {
             "size" => Some(Arc::new(columns.size.clone())),
             "deletionVector" => Some(Arc::new(deletion_vectors(columns)?)),
             "baseRowId" => columns.base_row_id.clone().map(|c| Arc::new(c) as ArrayRef),
-            "defaultRowCommitVersion" => {
-                columns.default_row_commit_version.clone().map(|c| Arc::new(c) as ArrayRef)
-            }
+            "defaultRowCommitVersion" => columns.default_row_commit_version.clone().map(|c| Arc::new(c) as ArrayRef),
             _ => None,
         };
         arrays.push(or_null(array, field.data_type()));
@@ -217,8 +217,8 @@ fn removes(columns: &FileColumns, rows: &[Remove]) -> Result<StructArray> {
 /// `partitionValues` is required of every `add`: of an unpartitioned table's, it is empty.
 fn empty_maps(len: usize) -> Result<ArrayRef> {
     let no_text = || Arc::new(StringArray::from(Vec::<Option<&str>>::new())) as ArrayRef;
-    let entries = StructArray::try_new(super::schema::map_entries(), vec![no_text(), no_text()], None)
-        .map_err(unencodable)?;
+    let entries =
+        StructArray::try_new(super::schema::map_entries(), vec![no_text(), no_text()], None).map_err(unencodable)?;
     let DataType::Map(field, _) = super::schema::map("partitionValues").data_type().clone() else {
         return Err(Error::bug("a map column isn't a map"));
     };

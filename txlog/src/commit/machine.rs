@@ -135,11 +135,7 @@ impl Machine {
             }
             Event::Followed(version) => {
                 self.version = version;
-                if now >= self.deadline {
-                    Step::Done(End::Failed)
-                } else {
-                    Step::Put { version, again: Again::No }
-                }
+                if now >= self.deadline { Step::Done(End::Failed) } else { Step::Put { version, again: Again::No } }
             }
         }
     }

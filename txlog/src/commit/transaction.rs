@@ -109,13 +109,10 @@ impl Transaction {
         }));
         actions.extend(self.actions.iter().filter(|a| matches!(a, Action::Protocol(_) | Action::Metadata(_))).cloned());
         actions.extend(self.txns.iter().map(|update| {
-            Action::Txn(Txn {
-                app_id: update.app_id.clone(),
-                version: update.version,
-                last_updated: Some(stamp.now.0),
-            })
+            Action::Txn(Txn { app_id: update.app_id.clone(), version: update.version, last_updated: Some(stamp.now.0) })
         }));
-        actions.extend(self.actions.iter().filter(|a| !matches!(a, Action::Protocol(_) | Action::Metadata(_))).cloned());
+        actions
+            .extend(self.actions.iter().filter(|a| !matches!(a, Action::Protocol(_) | Action::Metadata(_))).cloned());
         actions
     }
 

@@ -9,9 +9,9 @@ use super::load;
 use super::store::{Landing, LogStore, PutAnswer};
 use super::tail;
 use crate::action::{Action, CommitInfo, Metadata, Protocol};
+use crate::commit::Outcome;
 use crate::commit::machine::{Again, End, Event, Machine, Step};
 use crate::commit::transaction::{Stamp, Transaction};
-use crate::commit::Outcome;
 use crate::conflict::{Conflict, Verdict, Why, resolve};
 use crate::env::Env;
 use crate::error::{Error, Result};
@@ -188,8 +188,8 @@ impl<'a> Attempt<'a> {
             PutAnswer::Refused(e) => {
                 self.failure = Some(e);
                 // Where nothing can land late, a look settles whether the refusal is the whole truth.
-                let settled = self.store.landing() == Landing::Late
-                    || matches!(self.store.commit(version).await, Ok(None));
+                let settled =
+                    self.store.landing() == Landing::Late || matches!(self.store.commit(version).await, Ok(None));
                 if settled { Event::Refused } else { Event::Unclear }
             }
         }
@@ -375,8 +375,11 @@ pub(super) async fn create(store: &LogStore, env: &Arc<dyn Env>, transaction: &T
             Step::Done(End::Failed) => return Err(attempt.failed(Version::ZERO)),
             Step::Done(End::Indeterminate(version)) => {
                 return Err(attempt.named(
-                    Error::indeterminate(format!("the table may or may not have been created (txnId {})", attempt.txn_id))
-                        .hint("open it to find out"),
+                    Error::indeterminate(format!(
+                        "the table may or may not have been created (txnId {})",
+                        attempt.txn_id
+                    ))
+                    .hint("open it to find out"),
                     version,
                 ));
             }

@@ -2,8 +2,8 @@
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::commit::info;
 use super::Log;
+use super::commit::info;
 use crate::action::CommitInfo;
 use crate::error::{Error, Result};
 use crate::segment::{CommitFile, plan};

@@ -162,7 +162,10 @@ fn check_metadata(contents: &Contents, version: Version) -> Result<()> {
         if let Action::CheckpointMetadata(metadata) = action
             && u64::try_from(metadata.version) != Ok(version.0)
         {
-            return Err(Error::corrupt(format!("a checkpoint of version {version} says it is of {}", metadata.version)));
+            return Err(Error::corrupt(format!(
+                "a checkpoint of version {version} says it is of {}",
+                metadata.version
+            )));
         }
     }
     Ok(())

@@ -8,9 +8,9 @@ use super::columns::FileColumns;
 use super::{FileRef, Snapshot};
 use crate::error::Result;
 use crate::partition;
-use crate::predicate::{ColumnPath, Predicate, PruneInput, may_match, must_match};
+use crate::predicate::{Predicate, PruneInput, may_match, must_match};
 use crate::schema::{DataType, Leaf, metadata::key};
-use crate::stats::{ParsedStats, StatsColumn};
+use crate::stats::{ColumnPath, ParsedStats, StatsColumn};
 
 /// A live file and what a predicate's bounds say of it.
 #[derive(Clone, Copy, Debug)]

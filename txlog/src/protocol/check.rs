@@ -131,6 +131,16 @@ pub fn in_commit_timestamps_enabled(protocol: &Protocol, metadata: &Metadata) ->
     if supports(protocol, "inCommitTimestamp") { enabled } else { Ok(false) }
 }
 
+/// Whether a writer may give files new deletion vectors: the feature is supported and its property `true`. Vectors
+/// that files have already are read whatever this says (pitfall D9).
+///
+/// # Errors
+/// `Corrupt` when the property is neither `true` nor `false`.
+pub fn deletion_vectors_enabled(protocol: &Protocol, metadata: &Metadata) -> Result<bool> {
+    let enabled = TableProperties::new(&metadata.configuration).enable_deletion_vectors();
+    if supports(protocol, "deletionVectors") { enabled } else { Ok(false) }
+}
+
 /// That the type changes recorded in the schema are ones that a reader can follow (protocol: "Reader Requirements for
 /// Type Widening").
 ///
@@ -364,6 +374,9 @@ mod tests {
         let used = Metadata { configuration: metadata("", &on).configuration, ..plain() };
         assert_eq!(active(&used), ["deletionVectors", "domainMetadata"]);
         assert!(!in_commit_timestamps_enabled(&protocol, &used).unwrap());
+        assert!(deletion_vectors_enabled(&protocol, &used).unwrap());
+        assert!(!deletion_vectors_enabled(&protocol, &plain()).unwrap());
+        assert!(!deletion_vectors_enabled(&legacy(1, 2), &used).unwrap());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::registry::{FEATURES, STANDARD_FEATURES, STANDARD_PROPERTIES, feature}
 use crate::action::{Metadata, Protocol};
 use crate::error::{Error, Result};
 use crate::schema::StructType;
+use crate::stats::indexed_columns;
 
 /// What a new table is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +44,7 @@ pub fn for_new_table(
     }
     let table = Table { properties: TableProperties::new(&properties), schema };
     table.properties.check().map_err(|e| wrong_property(&e))?;
+    indexed_columns(&schema.to_arrow()?, &properties)?;
     for feature in FEATURES {
         // A feature whose use metadata doesn't tell is used on request only.
         if feature.active.is_some() && feature.is_active(&table)? {
@@ -226,6 +228,7 @@ mod tests {
             ("delta.feature.appendOnly", "yes", ErrorKind::InvalidRequest, "supported"),
             ("delta.enableDeletionVector", "true", ErrorKind::InvalidRequest, "delta.enableDeletionVector"),
             ("delta.enableDeletionVectors", "1", ErrorKind::InvalidRequest, "delta.enableDeletionVectors"),
+            ("delta.dataSkippingNumIndexedCols", "-2", ErrorKind::InvalidRequest, "delta.dataSkippingNumIndexedCols"),
             ("delta.isolationLevel", "WriteSerializable", ErrorKind::InvalidRequest, "delta.isolationLevel"),
         ] {
             let refused = for_new_table(Profile::Standard, &schema(DataType::LONG), &map(&[(key, value)])).unwrap_err();

@@ -18,7 +18,7 @@ mod registry;
 
 pub use check::{
     TABLE_FEATURES_READER_VERSION, TABLE_FEATURES_WRITER_VERSION, active_features, check_read, check_type_changes,
-    check_write, column_mapping_mode, in_commit_timestamps_enabled, is_supported, supports,
+    check_write, column_mapping_mode, deletion_vectors_enabled, in_commit_timestamps_enabled, is_supported, supports,
 };
 pub use commit::check_actions;
 pub use create::{Profile, for_new_table};

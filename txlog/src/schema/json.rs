@@ -250,6 +250,8 @@ fn write_text(json: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::error::ErrorKind;
 
@@ -362,5 +364,70 @@ mod tests {
         assert!(schema.resolve("nothing").unwrap().is_none());
         let ambiguous = StructType::new(["Ab", "AB"].map(|name| StructField::nullable(name, DataType::LONG)));
         assert_eq!(ambiguous.resolve("ab").unwrap_err().kind(), ErrorKind::InvalidRequest);
+    }
+
+    fn any_primitive() -> impl Strategy<Value = DataType> {
+        prop_oneof![
+            prop::sample::select(vec![
+                DataType::STRING,
+                DataType::LONG,
+                DataType::BYTE,
+                DataType::DOUBLE,
+                DataType::TIMESTAMP_NTZ,
+                DataType::VARIANT,
+                DataType::VOID,
+            ]),
+            (1..=38_u8, 0..=38_u8).prop_map(|(precision, scale)| PrimitiveType::Decimal {
+                precision,
+                scale: scale.min(precision)
+            }
+            .into()),
+        ]
+    }
+
+    fn any_field(data_type: impl Strategy<Value = DataType>) -> impl Strategy<Value = StructField> {
+        let metadata = prop::collection::btree_map(".{0,8}", prop_oneof!["[0-9]{1,25}", ".{0,8}"], 0..3);
+        (".{0,12}", data_type, any::<bool>(), metadata).prop_map(|(name, data_type, nullable, entries)| {
+            let mut metadata = FieldMetadata::default();
+            for (key, value) in entries {
+                // Digits as a number, everything else as a text.
+                if metadata.insert_json(key.as_str(), &value).is_err() {
+                    metadata.insert(key, value);
+                }
+            }
+            StructField { name, data_type, nullable, metadata }
+        })
+    }
+
+    fn any_schema() -> impl Strategy<Value = StructType> {
+        let data_type = any_primitive().prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                (inner.clone(), any::<bool>()).prop_map(|(element_type, contains_null)| {
+                    DataType::Array(Box::new(ArrayType { element_type, contains_null }))
+                }),
+                (inner.clone(), inner.clone(), any::<bool>()).prop_map(
+                    |(key_type, value_type, value_contains_null)| {
+                        DataType::Map(Box::new(MapType { key_type, value_type, value_contains_null }))
+                    }
+                ),
+                prop::collection::vec(any_field(inner), 0..4).prop_map(|fields| StructType::new(fields).into()),
+            ]
+        });
+        prop::collection::vec(any_field(data_type), 0..5).prop_map(StructType::new)
+    }
+
+    proptest! {
+        #[test]
+        fn every_schema_comes_back_from_json_and_from_arrow(schema in any_schema()) {
+            prop_assert_eq!(&StructType::from_json(&schema.to_json()).unwrap(), &schema);
+            let arrow = schema.to_arrow().unwrap();
+            prop_assert_eq!(&StructType::from_arrow(&arrow).unwrap(), &schema);
+        }
+
+        #[test]
+        fn no_text_panics(json in ".*", middle in ".*") {
+            let _ = StructType::from_json(&json);
+            let _ = StructType::from_json(&format!(r#"{{"type":"struct","fields":[{middle}]}}"#));
+        }
     }
 }

@@ -90,7 +90,7 @@ impl Node {
             (Node::Object(object), Value::Object(members)) => object.push(members),
             (Node::Map { entries, keys, values, lengths, nulls }, Value::Object(members)) => {
                 let nullable = match entries.data_type() {
-                    DataType::Struct(parts) => parts.iter().nth(1).is_none_or(|value| value.is_nullable()),
+                    DataType::Struct(parts) => parts.get(1).is_none_or(|value| value.is_nullable()),
                     _ => true,
                 };
                 for (key, value) in &members {
@@ -246,17 +246,16 @@ fn is_number(data_type: &DataType) -> bool {
     )
 }
 
-/// A field of `data_type` called `name`.
-pub(super) fn nullable(name: &str, data_type: DataType) -> FieldRef {
-    Arc::new(Field::new(name, data_type, true))
-}
-
 #[cfg(test)]
 mod tests {
     use arrow::array::Array;
     use arrow::util::display::{ArrayFormatter, FormatOptions};
 
     use super::*;
+
+    fn nullable(name: &str, data_type: DataType) -> FieldRef {
+        Arc::new(Field::new(name, data_type, true))
+    }
 
     fn filled(data_type: DataType, values: &[&str]) -> Vec<String> {
         let mut node = Node::new(&data_type).unwrap();

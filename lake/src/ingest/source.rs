@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::TryStreamExt;
+use lakebed::store::store_error;
 use lakebed_txlog::{Error, Result};
 use object_store::{ObjectStore, ObjectStoreExt};
 
@@ -182,16 +183,7 @@ fn is_a_table(name: &str) -> Error {
 
 /// The error of reading `name` from a store.
 pub(super) fn of_store(name: &str, error: object_store::Error) -> Error {
-    use object_store::Error as Store;
-    let made = match &error {
-        Store::NotFound { .. } => Error::not_found("there is no such object").hint("check the URL"),
-        Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
-            Error::permission_denied("the store refused to let this be read")
-                .hint("check the credentials and what they allow")
-        }
-        _ => Error::unavailable("reading from the store failed").hint("try again; check endpoint and region"),
-    };
-    made.path(name).because(error)
+    store_error(error, "reading what is to be ingested", name)
 }
 
 impl fmt::Debug for Source {

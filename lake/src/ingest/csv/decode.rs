@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use lakebed_txlog::{Error, Result};
 
-use super::records::{Record, Records};
+use super::records::{Quoting, Record, Records};
 use super::survey::{misfit, null_misfit};
 use super::{next_data, opening};
 use crate::ingest::column::{Column, column};
@@ -73,8 +73,8 @@ impl Filling {
 
     fn push<R: std::io::Read>(&mut self, records: &Records<R>, record: &Record, options: &Options) -> Result<()> {
         for (index, (column, field)) in self.columns.iter_mut().zip(self.schema.fields()).enumerate() {
-            let (text, quoted) = records.text(record, index)?;
-            let reason = if !quoted && options.csv.is_null(text) {
+            let (text, quoting) = records.text(record, index)?;
+            let reason = if quoting == Quoting::Plain && options.csv.is_null(text) {
                 column.push_null();
                 null_misfit(field)
             } else {

@@ -34,8 +34,15 @@ pub(super) struct Records<R> {
 pub(super) struct Record {
     text: Vec<u8>,
     ends: Vec<usize>,
-    quoted: Vec<bool>,
+    quoting: Vec<Quoting>,
     line: u64,
+}
+
+/// Whether a field stood between quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Quoting {
+    Plain,
+    Quoted,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,12 +74,12 @@ impl Record {
 
     /// An empty line.
     pub(super) fn is_blank(&self) -> bool {
-        self.ends == [0] && self.quoted == [false]
+        self.ends == [0] && self.quoting == [Quoting::Plain]
     }
 
-    fn end_field(&mut self, quoted: bool) {
+    fn end_field(&mut self, state: State) {
         self.ends.push(self.text.len());
-        self.quoted.push(quoted);
+        self.quoting.push(if state == State::QuoteSeen { Quoting::Quoted } else { Quoting::Plain });
     }
 }
 
@@ -98,13 +105,13 @@ impl<R: Read> Records<R> {
         &self.file
     }
 
-    /// Field `index` of `record`, and whether it was quoted.
-    pub(super) fn text<'r>(&self, record: &'r Record, index: usize) -> Result<(&'r str, bool)> {
+    /// Field `index` of `record`, and whether it stood between quotes.
+    pub(super) fn text<'r>(&self, record: &'r Record, index: usize) -> Result<(&'r str, Quoting)> {
         let start = if index == 0 { 0 } else { record.ends.get(index - 1).copied().unwrap_or(0) };
         let end = record.ends.get(index).copied().unwrap_or(start);
         let bytes = record.text.get(start..end).unwrap_or_default();
         match std::str::from_utf8(bytes) {
-            Ok(text) => Ok((text, record.quoted.get(index).copied().unwrap_or(false))),
+            Ok(text) => Ok((text, record.quoting.get(index).copied().unwrap_or(Quoting::Plain))),
             Err(_) => Err(fault::at_line(&self.file, record.line, format!("field {} isn't UTF-8", index + 1))
                 .hint("convert the file, for example `iconv -f latin1 -t utf-8`")),
         }
@@ -114,7 +121,7 @@ impl<R: Read> Records<R> {
     pub(super) fn next(&mut self, record: &mut Record) -> Result<bool> {
         record.text.clear();
         record.ends.clear();
-        record.quoted.clear();
+        record.quoting.clear();
         if !self.started {
             self.start()?;
         }
@@ -182,10 +189,9 @@ impl<R: Read> Records<R> {
         let Some(byte) = self.buffer.get(self.at..self.filled).and_then(|rest| rest.first()).copied() else {
             return Ok(false);
         };
-        let quoted = *state == State::QuoteSeen;
         if byte == self.delimiter {
             self.at += 1;
-            record.end_field(quoted);
+            record.end_field(*state);
             *state = State::Start;
             return Ok(false);
         }
@@ -193,7 +199,7 @@ impl<R: Read> Records<R> {
             self.at += 1;
             self.line += 1;
             self.after_cr = byte == b'\r';
-            record.end_field(quoted);
+            record.end_field(*state);
             return Ok(true);
         }
         Err(fault::at_line(&self.file, self.line, "text follows the closing quote of a field")
@@ -224,7 +230,7 @@ impl<R: Read> Records<R> {
             State::Quoted => Err(fault::at_line(&self.file, quoted_from, "a quoted field that begins here never ends")
                 .hint("the closing quote is missing, or the file is truncated")),
             State::Start | State::Plain | State::QuoteSeen => {
-                record.end_field(state == State::QuoteSeen);
+                record.end_field(state);
                 Ok(true)
             }
         }
@@ -284,7 +290,7 @@ mod tests {
         }
     }
 
-    type Parsed = Vec<(u64, Vec<(String, bool)>)>;
+    type Parsed = Vec<(u64, Vec<(String, Quoting)>)>;
 
     fn parse(input: impl Read) -> Result<Parsed> {
         let mut records = Records::new(input, "t.csv", b',', b'"');

@@ -3,7 +3,7 @@
 use arrow::datatypes::FieldRef;
 use lakebed_txlog::Result;
 
-use super::records::{Record, Records};
+use super::records::{Quoting, Record, Records};
 use super::{next_data, opening};
 use crate::ingest::column::{Column, column};
 use crate::ingest::kind::{Kinds, type_name};
@@ -45,8 +45,8 @@ pub(in crate::ingest) fn survey(source: &Source, options: &Options, progress: &P
     while next_data(&mut records, &mut start.first, &mut record, columns)? {
         found.rows += 1;
         for (index, ((name, kinds, _), check)) in found.columns.iter_mut().zip(&mut checks).enumerate() {
-            let (text, quoted) = records.text(&record, index)?;
-            let null = !quoted && options.csv.is_null(text);
+            let (text, quoting) = records.text(&record, index)?;
+            let null = quoting == Quoting::Plain && options.csv.is_null(text);
             match check {
                 Some(check) => {
                     if let Some(reason) = check.see(if null { None } else { Some(text) }, found.rows) {

@@ -15,6 +15,20 @@ use crate::ingest::column::{Column, column};
 use crate::ingest::fault::shown;
 use crate::ingest::kind::type_name;
 
+/// Whether a value may be null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nulls {
+    Allowed,
+    Refused,
+}
+
+impl Nulls {
+    /// What `field` says.
+    pub(super) fn of(field: &Field) -> Nulls {
+        if field.is_nullable() { Nulls::Allowed } else { Nulls::Refused }
+    }
+}
+
 /// A column being filled.
 pub(super) enum Node {
     Scalar { column: Box<dyn Column>, data_type: DataType },
@@ -53,11 +67,14 @@ impl Node {
                 Node::Object(Box::new(Members::new(fields.clone(), names)?))
             }
             DataType::Map(entries, _) => match entries.data_type() {
-                DataType::Struct(parts) if parts.len() == 2 && parts[0].data_type() == &DataType::Utf8 => {
-                    let values = Box::new(Node::new(parts[1].data_type())?);
-                    let (entries, keys) = (Arc::clone(entries), StringBuilder::new());
-                    Node::Map { entries, keys, values, lengths: Vec::new(), nulls }
-                }
+                DataType::Struct(parts) => match parts.as_ref() {
+                    [key, value] if key.data_type() == &DataType::Utf8 => {
+                        let values = Box::new(Node::new(value.data_type())?);
+                        let (entries, keys) = (Arc::clone(entries), StringBuilder::new());
+                        Node::Map { entries, keys, values, lengths: Vec::new(), nulls }
+                    }
+                    _ => return Err(type_name(data_type)),
+                },
                 _ => return Err(type_name(data_type)),
             },
             _ => {
@@ -68,10 +85,10 @@ impl Node {
     }
 
     /// Appends a value. After an error the column is of no further use.
-    pub(super) fn push(&mut self, raw: &RawValue, nullable: bool) -> Result<(), Misfit> {
+    pub(super) fn push(&mut self, raw: &RawValue, nulls: Nulls) -> Result<(), Misfit> {
         let value = open(raw).map_err(Misfit::new)?;
         if matches!(value, Value::Null) {
-            if !nullable {
+            if nulls == Nulls::Refused {
                 return Err(Misfit::new("the value is missing and may not be null"));
             }
             self.push_null();
@@ -81,7 +98,7 @@ impl Node {
             (Node::Scalar { column, data_type }, value) => push_scalar(column.as_mut(), data_type, raw, &value),
             (Node::Array { field, element, lengths, nulls }, Value::Array(values)) => {
                 for value in &values {
-                    element.push(value, field.is_nullable()).map_err(|misfit| misfit.under("[]"))?;
+                    element.push(value, Nulls::of(field)).map_err(|misfit| misfit.under("[]"))?;
                 }
                 lengths.push(values.len());
                 nulls.append_non_null();
@@ -89,13 +106,13 @@ impl Node {
             }
             (Node::Object(object), Value::Object(members)) => object.push(members),
             (Node::Map { entries, keys, values, lengths, nulls }, Value::Object(members)) => {
-                let nullable = match entries.data_type() {
-                    DataType::Struct(parts) => parts.get(1).is_none_or(|value| value.is_nullable()),
-                    _ => true,
+                let of_values = match entries.data_type() {
+                    DataType::Struct(parts) => parts.get(1).map_or(Nulls::Allowed, |value| Nulls::of(value)),
+                    _ => Nulls::Allowed,
                 };
                 for (key, value) in &members {
                     keys.append_value(key);
-                    values.push(value, nullable).map_err(|misfit| misfit.under(key))?;
+                    values.push(value, of_values).map_err(|misfit| misfit.under(key))?;
                 }
                 lengths.push(members.len());
                 nulls.append_non_null();
@@ -188,7 +205,7 @@ impl Members {
             if std::mem::replace(given, self.row) == self.row {
                 return Err(Misfit::new("the name stands twice in one object").under(&name));
             }
-            node.push(value, field.is_nullable()).map_err(|misfit| misfit.under(&name))?;
+            node.push(value, Nulls::of(field)).map_err(|misfit| misfit.under(&name))?;
         }
         for ((node, given), field) in self.nodes.iter_mut().zip(&self.given).zip(&self.fields) {
             if *given != self.row {
@@ -260,7 +277,7 @@ mod tests {
     fn filled(data_type: DataType, values: &[&str]) -> Vec<String> {
         let mut node = Node::new(&data_type).unwrap();
         for value in values {
-            node.push(serde_json::from_str(value).unwrap(), true).unwrap();
+            node.push(serde_json::from_str(value).unwrap(), Nulls::Allowed).unwrap();
         }
         let array = node.finish().unwrap();
         assert_eq!(array.data_type(), &data_type);
@@ -270,7 +287,7 @@ mod tests {
     }
 
     fn refused(data_type: &DataType, value: &str) -> Misfit {
-        Node::new(data_type).unwrap().push(serde_json::from_str(value).unwrap(), true).unwrap_err()
+        Node::new(data_type).unwrap().push(serde_json::from_str(value).unwrap(), Nulls::Allowed).unwrap_err()
     }
 
     fn of_struct() -> DataType {

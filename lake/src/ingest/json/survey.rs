@@ -7,7 +7,7 @@ use lakebed_txlog::{Error, Result};
 use serde_json::value::RawValue;
 
 use super::lines::Lines;
-use super::node::Node;
+use super::node::{Node, Nulls};
 use super::shape::{Misfit, StructShape};
 use super::value::line;
 use crate::ingest::kind::type_name;
@@ -100,7 +100,7 @@ impl Check {
             return None;
         }
         let pushed = match &mut self.node {
-            Some(node) => node.push(value, self.field.is_nullable()),
+            Some(node) => node.push(value, Nulls::of(&self.field)),
             None => {
                 Err(Misfit::new(format!("JSON can't hold values of the type {}", type_name(self.field.data_type()))))
             }

@@ -11,13 +11,13 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::compute::kernels::cmp;
 use arrow::compute::{cast, concat, nullif};
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, FieldRef, Fields, Schema, TimeUnit};
 use lakebed_txlog::name::LogName;
 use lakebed_txlog::path::{DataLocation, DataPath};
 use lakebed_txlog::predicate::{Comparison, Literal, NanBounds, Predicate, PruneInput, may_match, must_match};
 use lakebed_txlog::schema::{ColumnMappingMode, ColumnPath, StructType};
 use lakebed_txlog::stats::{ParsedStats, StatsCollector, StatsColumn, loosened};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use serde_json::{Value, json};
 
 use super::corpus::{Case, cases};
@@ -168,11 +168,15 @@ fn s7_what_spark_writes_is_read() {
     assert!(!judged(&theirs, DataType::Utf8, &compare(Comparison::Gt, "gh")).0);
 }
 
+/// A test table of delta-rs, the minima of which were edited: one is null, one is the maximum.
+const EDITED_BY_HAND: &str = "delta-rs/issue_1374";
+
 /// Every file of the corpus that has statistics is read, and its values are held against its bounds.
 #[test]
 fn s1_s2_s3_s7_bounds_hold_for_every_file_of_every_writer() {
     let mut checked = BTreeMap::new();
-    for case in cases("s1").iter().filter(|case| case.about.expect == "rows") {
+    let honest = |case: &&Case| case.about.expect == "rows" && case.name != EDITED_BY_HAND;
+    for case in cases("s1").iter().filter(honest) {
         *checked.entry("tables").or_default() += usize::from(check_table(case, &mut checked));
     }
     println!("{checked:?}");
@@ -184,20 +188,30 @@ fn s1_s2_s3_s7_bounds_hold_for_every_file_of_every_writer() {
 type Counts = BTreeMap<&'static str, usize>;
 
 fn check_table(case: &Case, checked: &mut Counts) -> bool {
-    let mut schema = None;
-    let mut mode = ColumnMappingMode::None;
+    let actions = log_actions(case);
+    let schemas = actions.iter().filter(|(kind, _)| kind == "metaData");
+    let schemas: Vec<Vec<StatsColumn>> = schemas.map(|(_, metadata)| columns_of(metadata)).collect();
+    let widened = schemas.last().into_iter().flatten().filter(|column| !column.widened_from.is_empty());
+    let widened: Vec<StatsColumn> = widened.cloned().collect();
+    let mut seen = 0;
     let mut any = false;
-    for (kind, action) in log_actions(case) {
-        if kind == "metaData" {
-            let mapping = action["configuration"]["delta.columnMapping.mode"].as_str().unwrap_or("none");
-            mode = ColumnMappingMode::parse(mapping).unwrap();
-            schema = StructType::from_json(action["schemaString"].as_str().unwrap()).ok();
-        }
-        if let (Some(schema), "add", Some(stats)) = (&schema, kind.as_str(), action["stats"].as_str()) {
-            any |= check_file(case, schema, mode, action["path"].as_str().unwrap(), stats, checked);
+    for (kind, action) in &actions {
+        seen += usize::from(kind == "metaData");
+        if let ("add", Some(stats), 1..) = (kind.as_str(), action["stats"].as_str(), seen) {
+            // As the column was when the file was written, and as it is today.
+            let columns: Vec<_> = schemas[seen - 1].iter().chain(&widened).cloned().collect();
+            any |= check_file(case, &columns, action["path"].as_str().unwrap(), stats, checked);
         }
     }
     any
+}
+
+fn columns_of(metadata: &Value) -> Vec<StatsColumn> {
+    let mapping = metadata["configuration"]["delta.columnMapping.mode"].as_str().unwrap_or("none");
+    let mode = ColumnMappingMode::parse(mapping).unwrap();
+    let Ok(schema) = StructType::from_json(metadata["schemaString"].as_str().unwrap()) else { return Vec::new() };
+    let leaves = schema.leaves(mode).unwrap();
+    leaves.iter().filter_map(|leaf| StatsColumn::of_leaf(leaf).ok()).collect()
 }
 
 /// Every action of every commit, in order.
@@ -213,40 +227,22 @@ fn log_actions(case: &Case) -> Vec<(String, Value)> {
     lines.collect()
 }
 
-fn check_file(
-    case: &Case,
-    schema: &StructType,
-    mode: ColumnMappingMode,
-    path: &str,
-    stats: &str,
-    checked: &mut Counts,
-) -> bool {
+fn check_file(case: &Case, columns: &[StatsColumn], path: &str, stats: &str, checked: &mut Counts) -> bool {
     let path = match DataLocation::decode(&case.rebased(path)) {
         Ok(DataLocation::Relative(path)) => case.table().join(DataPath::as_str(&path)),
         Ok(DataLocation::Absolute(url)) => url.to_file_path().unwrap_or_default(),
         Err(_) => return false,
     };
     let Some(batch) = File::open(path).ok().and_then(read) else { return false };
-    let columns: Vec<_> = schema
-        .leaves(mode)
-        .unwrap()
-        .into_iter()
-        .filter_map(|leaf| {
-            let data_type = leaf.field.data_type.to_arrow().ok()?;
-            let was = if data_type == DataType::Float64 { vec![DataType::Float32] } else { Vec::new() };
-            Some(StatsColumn::new(leaf.physical_path, data_type).widened_from(was))
-        })
-        .collect();
-    let parsed = ParsedStats::from_json(&StringArray::from(vec![stats]), &columns);
+    let parsed = ParsedStats::from_json(&StringArray::from(vec![stats]), columns);
     for (column, found) in columns.iter().zip(&parsed.columns) {
-        let Some(values) = leaf(&batch, column.path.names()).filter(|v| v.data_type() != &DataType::Null) else {
+        let Some(values) = leaf(&batch, column.stored.names()).filter(|v| v.data_type() != &DataType::Null) else {
             continue;
         };
         let of = || format!("{} {}: {}", case.name, column.path, stats);
         let Ok(values) = cast(&values, &column.data_type) else { continue };
         if found.null_count.is_valid(0) && found.null_count.value(0) != i64::try_from(values.null_count()).unwrap() {
-            *checked.entry("null counts that differ").or_default() += 1;
-            println!("null count {} of {}: {}", found.null_count.value(0), values.null_count(), of());
+            panic!("{} nulls, not {}: {}", values.null_count(), found.null_count.value(0), of());
         }
         for (bound, outside) in [(&found.min, cmp::lt as Compare), (&found.max, cmp::gt)] {
             if bound.is_null(0) {
@@ -282,12 +278,25 @@ fn without_signs(values: &ArrayRef) -> ArrayRef {
     }
 }
 
-/// All rows of a Parquet file.
+/// All rows of a Parquet file. INT96 is asked for in microseconds: as nanoseconds, far days wrap (S9).
 fn read(file: File) -> Option<RecordBatch> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).ok()?.build().ok()?;
+    let plain = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).ok()?;
+    let fields: Fields = plain.schema().fields().iter().map(in_microseconds).collect();
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
+    let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).ok()?.build().ok()?;
     let batches: Vec<_> = reader.collect::<Result<_, _>>().ok()?;
     let schema = batches.first()?.schema();
     arrow::compute::concat_batches(&schema, &batches).ok()
+}
+
+fn in_microseconds(field: &FieldRef) -> FieldRef {
+    let data_type = match field.data_type() {
+        DataType::Timestamp(TimeUnit::Nanosecond, None) => WALL_CLOCK,
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(in_microseconds).collect()),
+        DataType::List(element) => DataType::List(in_microseconds(element)),
+        other => other.clone(),
+    };
+    Arc::new(field.as_ref().clone().with_data_type(data_type))
 }
 
 /// The column at a path, null where a struct on the way is.

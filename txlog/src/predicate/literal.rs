@@ -184,7 +184,7 @@ fn write_value(f: &mut fmt::Formatter<'_>, array: &ArrayRef, index: usize) -> fm
         _ => Ok(Arc::clone(array)),
     };
     let options = FormatOptions::default();
-    let text = shown.and_then(|shown| Ok(ArrayFormatter::try_new(&shown, &options)?.value(index).try_to_string()?));
+    let text = shown.and_then(|shown| ArrayFormatter::try_new(&shown, &options)?.value(index).try_to_string());
     let Ok(text) = text else { return f.write_str("?") };
     match array.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => write!(f, "'{}'", text.replace('\'', "''")),

@@ -256,7 +256,9 @@ impl<'a> Cursor<'a> {
         self.space();
         let start = self.at;
         match self.peek()? {
-            b'"' => drop(self.string()?),
+            b'"' => {
+                self.string()?;
+            }
             b'{' | b'[' => self.nested()?,
             _ => {
                 let rest = &self.text[start..];

@@ -139,7 +139,7 @@ fn timestamps(array: &ArrayRef, to: &DataType, side: Side) -> Option<ArrayRef> {
     let tick = i128::from(1_000_000_000 / from.ticks_per_second());
     let ticks = cast_or_null(array, &DataType::Int64)?;
     let outer: Int64Array =
-        ticks.as_primitive_opt::<Int64Type>()?.unary_opt(|v| into.of_nanoseconds(i128::from(v) * tick, side));
+        ticks.as_primitive_opt::<Int64Type>()?.unary_opt(|v| into.ticks_of(i128::from(v) * tick, side));
     Some(match unit {
         TimeUnit::Second => Arc::new(outer.reinterpret_cast::<TimestampSecondType>().with_data_type(to.clone())),
         TimeUnit::Millisecond => {

@@ -63,12 +63,12 @@ pub(super) fn builder(column: &StatsColumn, side: Side, num_files: usize) -> Box
         DataType::Float64 => to.primitive::<Float64Type>(double),
         DataType::Decimal128(precision, scale) => {
             let into = DecimalType { precision: *precision, scale: *scale };
-            to.primitive::<Decimal128Type>(move |json| into.of_number(&Number::parse(json)?, side))
+            to.primitive::<Decimal128Type>(move |json| into.bound_of(&Number::parse(json)?, side))
         }
         DataType::Date32 => to.primitive::<Date32Type>(move |json| outer_day(date(json)?, side)),
         DataType::Timestamp(unit, zone) => {
             let into = TimestampType { unit: *unit, zoned: zone.is_some() };
-            let parse = move |json: &str| into.of_json(json, side);
+            let parse = move |json: &str| into.parse(json, side);
             match unit {
                 TimeUnit::Second => to.primitive::<TimestampSecondType>(parse),
                 TimeUnit::Millisecond => to.primitive::<TimestampMillisecondType>(parse),
@@ -300,7 +300,7 @@ pub(super) struct DecimalType {
 }
 
 impl DecimalType {
-    fn of_number(self, number: &Number, side: Side) -> Option<i128> {
+    fn bound_of(self, number: &Number, side: Side) -> Option<i128> {
         let unscaled = number.at_scale(self.scale.into(), side)?;
         self.outer(unscaled, significant_digits(number.mantissa), side)
     }
@@ -363,13 +363,15 @@ pub(super) fn outer_day(day: i32, side: Side) -> Option<i32> {
 /// Case h, for timestamps.
 fn outer_nanoseconds(nanoseconds: i128, side: Side) -> Option<i128> {
     let day = i32::try_from(nanoseconds.div_euclid(NS_PER_DAY)).ok()?;
-    let slack = match day {
-        ..FIRST_DAY => return None,
-        ..FIRST_GREGORIAN_DAY => i128::from(JULIAN_DAYS) * NS_PER_DAY,
-        ..FIRST_DAY_OF_ZONES => NS_PER_DAY,
-        _ => 0,
+    let slack = if day < FIRST_GREGORIAN_DAY {
+        i128::from(JULIAN_DAYS) * NS_PER_DAY
+    } else if day < FIRST_DAY_OF_ZONES {
+        NS_PER_DAY
+    } else {
+        0
     };
-    Some(if side == Side::Min { nanoseconds - slack } else { nanoseconds + slack })
+    let outer = if side == Side::Min { nanoseconds - slack } else { nanoseconds + slack };
+    (day >= FIRST_DAY).then_some(outer)
 }
 
 fn days_since_epoch(date: NaiveDate) -> i32 {
@@ -403,12 +405,12 @@ pub(super) struct TimestampType {
 impl TimestampType {
     /// Ticks of the type. An instant needs a zone; a wall-clock time has none, or UTC as some writers add it. A date
     /// is midnight, for a column that was widened from dates.
-    fn of_json(self, json: &str, side: Side) -> Option<i64> {
+    fn parse(self, json: &str, side: Side) -> Option<i64> {
         let text = json.strip_prefix('"')?.strip_suffix('"')?;
         let (date, rest) = calendar_day(text)?;
         let days = i128::from(days_since_epoch(date));
         if rest.is_empty() {
-            return if self.zoned { None } else { self.of_nanoseconds(days * NS_PER_DAY, side) };
+            return if self.zoned { None } else { self.ticks_of(days * NS_PER_DAY, side) };
         }
         let (of_day, zone) = nanoseconds_of_day(rest.strip_prefix(['T', ' '])?, side)?;
         let offset_minutes = match (zone.trim_start(), self.zoned) {
@@ -418,7 +420,7 @@ impl TimestampType {
             (zone, false) => minutes_east(zone).filter(|minutes| *minutes == 0)?,
         };
         let nanoseconds = days * NS_PER_DAY + i128::from(of_day) - i128::from(offset_minutes) * 60 * NS_PER_SECOND;
-        self.of_nanoseconds(nanoseconds, side)
+        self.ticks_of(nanoseconds, side)
     }
 
     pub(super) fn ticks_per_second(self) -> i64 {
@@ -430,7 +432,7 @@ impl TimestampType {
         }
     }
 
-    pub(super) fn of_nanoseconds(self, nanoseconds: i128, side: Side) -> Option<i64> {
+    pub(super) fn ticks_of(self, nanoseconds: i128, side: Side) -> Option<i64> {
         let nanoseconds = outer_nanoseconds(nanoseconds, side)?;
         let tick = NS_PER_SECOND / i128::from(self.ticks_per_second());
         let floor = nanoseconds.div_euclid(tick);

@@ -52,7 +52,7 @@ lint: ## check format, clippy, docs, licences, bans and sources
 	tests/setup.sh deny
 	$(CACHE)/deny/bin/cargo-deny --log-level error check licenses bans sources
 	cargo test --workspace --all-targets --no-run
-	RUSTDOC=$(CURDIR)/tools/docs-of-build cargo test --workspace --doc
+	RUSTDOC=$(CURDIR)/tools/docs-of-build cargo test --workspace --doc --no-fail-fast
 
 bench: ## measure, side by side with others
 	env -u RUSTC_WORKSPACE_WRAPPER cargo bench -p lakebed-benches

@@ -7,7 +7,7 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`source`] | which files does a location name, and how are they opened? |
-//! | [`format`] | what is in a file, by its name? |
+//! | [`mod@format`] | what is in a file, by its name? |
 //! | [`options`] | what does the caller say about the files? |
 //! | `encoding` | where does the text of a file begin? |
 //! | `bytes` | one file as a plain byte stream, decompressed, counted |

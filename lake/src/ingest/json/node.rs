@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, ListArray, MapArray, NullBufferBuilder, StringBuilder, StructArray};
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, Fields};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use lakebed_txlog::{Error, Result};
 use serde_json::value::RawValue;
 
@@ -266,7 +266,6 @@ fn is_number(data_type: &DataType) -> bool {
 #[cfg(test)]
 mod tests {
     use arrow::array::Array;
-    use arrow::datatypes::FieldRef;
     use arrow::util::display::{ArrayFormatter, FormatOptions};
 
     use super::*;

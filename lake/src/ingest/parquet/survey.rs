@@ -38,10 +38,9 @@ pub(in crate::ingest) enum Declared {
 /// Reads the footer of `source`. Blocks.
 pub(in crate::ingest) fn survey(source: &Source, options: &Options, progress: &Progress) -> Result<ParquetSurvey> {
     let (_, metadata) = load(source, progress)?;
-    let mut found = ParquetSurvey::default();
-    found.rows = u64::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0);
+    let rows = u64::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0);
     let (names, renamed) = names::settle(metadata.schema().fields().iter().map(|field| field.name().as_str()));
-    found.renamed = renamed;
+    let mut found = ParquetSurvey { rows, renamed, ..ParquetSurvey::default() };
     for (field, name) in metadata.schema().fields().iter().zip(names) {
         let made = table_field(&field.as_ref().clone().with_name(&name)).map_err(|why| {
             Error::unsupported(why)

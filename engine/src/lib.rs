@@ -15,3 +15,5 @@ pub mod table;
 pub mod write;
 
 pub use lakebed_txlog::{Error, ErrorKind, Result, TimestampMs, Version};
+pub use promote::{Promoted, Promotion, promote};
+pub use table::{AppendOptions, CreateTable, OverwriteOptions, Replace, SchemaMode, Table, Written};

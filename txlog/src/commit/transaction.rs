@@ -38,6 +38,8 @@ pub struct Transaction {
     pub user_metadata: Option<String>,
     /// Progress of applications.
     pub txns: Vec<TxnUpdate>,
+    /// Applications that are set back, whatever they stand at: part of a restore, which nothing may come in between.
+    pub rewinds: Vec<Txn>,
     actions: Vec<Action>,
 }
 
@@ -52,6 +54,7 @@ impl Transaction {
             metrics: BTreeMap::new(),
             user_metadata: None,
             txns: Vec::new(),
+            rewinds: Vec::new(),
             actions: Vec::new(),
         }
     }

@@ -28,6 +28,7 @@ pub use store::{Landing, LogStore};
 use crate::commit::{Outcome, Transaction};
 use crate::env::Env;
 use crate::error::{Error, Result};
+use crate::replay::Commit;
 use crate::snapshot::Snapshot;
 use crate::version::Version;
 
@@ -124,6 +125,14 @@ impl Log {
             return Ok(tip);
         }
         load::load(&self.store, Some(version)).await
+    }
+
+    /// The commit of a version, or `None` where the log doesn't have it. One request.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) where it can't be parsed; those of the store.
+    pub async fn commit_at(&self, version: Version) -> Result<Option<Commit>> {
+        self.store.commit(version).await
     }
 
     /// Commits a transaction that read `read` (a blind append reads nothing: `None`).

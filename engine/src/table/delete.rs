@@ -1,0 +1,242 @@
+//! How are rows removed?
+//!
+//! Where the table has deletion vectors enabled, a vector a touched file, all in one `.bin`; elsewhere the touched files
+//! are written again without the rows. A file all of whose rows go is removed without being read.
+
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use lakebed_txlog::action::{Action, Add};
+use lakebed_txlog::commit::{Outcome, Transaction};
+use lakebed_txlog::conflict::Kind;
+use lakebed_txlog::drive::CommitOptions;
+use lakebed_txlog::dv::{DeletionVector, DeletionVectorFile};
+use lakebed_txlog::snapshot::Snapshot;
+use lakebed_txlog::stats::loosened;
+use lakebed_txlog::{Error, Result, Version};
+use object_store::{ObjectStoreExt, PutPayload};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Table;
+use crate::query::{Filter, matching_rows, read_vector, remaining_rows, row_count};
+use crate::write::{DataFiles, TableLayout, WriteOptions, write_stream};
+
+/// Files looked through at the same time.
+const PARALLEL_FILES: usize = 4;
+
+/// What a delete did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Deletion {
+    /// The version it made; `None` when no row matched.
+    pub version: Option<Version>,
+    /// Rows removed.
+    pub num_rows: u64,
+    /// Files of which no row is left.
+    pub num_files_removed: usize,
+    /// Files that got a deletion vector, or a larger one.
+    pub num_vectors: usize,
+    /// Files written again without the rows.
+    pub num_files_rewritten: usize,
+    /// The table with it, or as it was.
+    #[serde(skip)]
+    pub snapshot: Snapshot,
+}
+
+/// What becomes of one file.
+enum Change {
+    Nothing,
+    Remove { add: Add, rows: u64 },
+    Vector { add: Add, vector: DeletionVector, num_records: u64, rows: u64 },
+    Rewrite { add: Add, rows: u64 },
+}
+
+/// A delete, planned against one snapshot and ready to be committed.
+struct Planned {
+    transaction: Transaction,
+    deletion: Deletion,
+    /// What was uploaded for it, to be taken back where no commit names it.
+    vectors: Option<object_store::path::Path>,
+    files: Vec<DataFiles>,
+}
+
+impl Table {
+    /// Deletes the rows for which a SQL condition is true, in one commit. When another commit comes in between, the
+    /// delete is planned anew.
+    ///
+    /// Reads the condition's columns of the files that statistics and partitions don't rule out. The condition itself
+    /// is not written to the log.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for a condition that the table doesn't understand, or an
+    /// append-only table; [`Conflict`](crate::ErrorKind::Conflict) when others kept coming in between until the
+    /// deadline; [`Indeterminate`](crate::ErrorKind::Indeterminate) as for [`append`](Self::append).
+    pub async fn delete(&self, condition: &str, options: &CommitOptions) -> Result<Deletion> {
+        let until: Duration = self.env().monotonic() + options.deadline;
+        loop {
+            let snapshot = self.refresh().await?;
+            self.check_deletable(&snapshot)?;
+            let Some(planned) = self.plan_delete(&snapshot, condition).await.map_err(|e| self.named(e))? else {
+                return Ok(nothing(snapshot));
+            };
+            let outcome = self.commit(&planned.transaction, Some(&snapshot), options).await?;
+            let again = self.may_plan_again(&outcome, until);
+            match outcome {
+                Outcome::Committed { snapshot, .. } => {
+                    return Ok(Deletion { version: Some(snapshot.version()), snapshot, ..planned.deletion });
+                }
+                Outcome::Conflicted(conflict) => {
+                    self.take_back(planned).await;
+                    if !again {
+                        return Err(self.conflict(&conflict));
+                    }
+                }
+                other => return Err(self.named(other.committed().err().unwrap_or_else(|| Error::bug("not committed")))),
+            }
+        }
+    }
+
+    fn check_deletable(&self, snapshot: &Snapshot) -> Result<()> {
+        lakebed_txlog::protocol::check_write(snapshot.protocol(), snapshot.metadata()).map_err(|e| self.named(e))?;
+        if snapshot.properties().append_only().map_err(|e| self.named(e))? {
+            return Err(self.named(
+                Error::invalid("rows can't be deleted from an append-only table (delta.appendOnly is true)")
+                    .version(snapshot.version()),
+            ));
+        }
+        Ok(())
+    }
+
+    async fn plan_delete(&self, snapshot: &Snapshot, condition: &str) -> Result<Option<Planned>> {
+        let filter = Filter::parse(snapshot, condition)?;
+        let with_vectors = lakebed_txlog::protocol::supports(snapshot.protocol(), "deletionVectors")
+            && snapshot.properties().enable_deletion_vectors()?;
+        let pruned: Vec<(Add, bool)> =
+            snapshot.prune(filter.predicate())?.iter().map(|pruned| (pruned.file.to_add(), pruned.all_match)).collect();
+        let changes: Vec<Change> = stream::iter(pruned)
+            .map(|(add, all_match)| self.change(snapshot, &filter, add, all_match, with_vectors))
+            .buffered(PARALLEL_FILES)
+            .try_collect()
+            .await?;
+        if changes.iter().all(|change| matches!(change, Change::Nothing)) {
+            return Ok(None);
+        }
+        self.carry_out(snapshot, &filter, changes).await.map(Some)
+    }
+
+    async fn change(
+        &self,
+        snapshot: &Snapshot,
+        filter: &Filter,
+        add: Add,
+        all_match: bool,
+        with_vectors: bool,
+    ) -> Result<Change> {
+        let num_records = row_count(self.store(), &add).await?;
+        let deleted = add.deletion_vector.as_ref().map_or(0, |dv| u64::try_from(dv.cardinality).unwrap_or(0));
+        if all_match {
+            return Ok(Change::Remove { add, rows: num_records.saturating_sub(deleted) });
+        }
+        let matching = matching_rows(self.store(), snapshot, &add, filter).await?;
+        let rows = matching.cardinality();
+        if rows == 0 {
+            return Ok(Change::Nothing);
+        }
+        let vector = match &add.deletion_vector {
+            Some(dv) => read_vector(self.store(), dv).await?.union(&matching),
+            None => matching,
+        };
+        vector.check_rows(num_records)?;
+        if vector.cardinality() == num_records {
+            return Ok(Change::Remove { add, rows });
+        }
+        Ok(if with_vectors {
+            Change::Vector { add, vector, num_records, rows }
+        } else {
+            Change::Rewrite { add, rows }
+        })
+    }
+
+    /// Uploads what the changes need, and makes their transaction.
+    async fn carry_out(&self, snapshot: &Snapshot, filter: &Filter, changes: Vec<Change>) -> Result<Planned> {
+        let now = self.env().now().0;
+        let mut transaction = Transaction::new(Kind::Delete, "DELETE");
+        let mut deletion = nothing(snapshot.clone());
+        let mut file = DeletionVectorFile::new(self.env().uuid())?;
+        let mut files = Vec::new();
+        for change in changes {
+            match change {
+                Change::Nothing => {}
+                Change::Remove { add, rows } => {
+                    transaction.push(Action::Remove(add.removed(now, true)));
+                    deletion.num_rows += rows;
+                    deletion.num_files_removed += 1;
+                }
+                Change::Vector { add, vector, num_records, rows } => {
+                    transaction.push(Action::Remove(add.removed(now, true)));
+                    let descriptor = file.push(&vector)?;
+                    let stats = Some(loosened(add.stats.as_deref(), num_records));
+                    transaction.push(Action::Add(Add { deletion_vector: Some(descriptor), stats, data_change: true, ..add }));
+                    deletion.num_rows += rows;
+                    deletion.num_vectors += 1;
+                }
+                Change::Rewrite { add, rows } => {
+                    let written = self.rewrite(snapshot, &add, filter).await?;
+                    transaction.push(Action::Remove(add.removed(now, true)));
+                    transaction.extend(written.adds.iter().cloned().map(Action::Add));
+                    files.push(written);
+                    deletion.num_rows += rows;
+                    deletion.num_files_rewritten += 1;
+                }
+            }
+        }
+        let vectors = if file.is_empty() { None } else { Some(self.upload(file).await?) };
+        let number = |count: u64| Value::String(count.to_string());
+        transaction.metrics = [
+            ("numDeletedRows", number(deletion.num_rows)),
+            ("numRemovedFiles", number(deletion.num_files_removed as u64)),
+            ("numDeletionVectorsAdded", number(deletion.num_vectors as u64)),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into();
+        Ok(Planned { transaction, deletion, vectors, files })
+    }
+
+    async fn upload(&self, file: DeletionVectorFile) -> Result<object_store::path::Path> {
+        let key = self.store().key(file.path().as_str())?;
+        let payload = PutPayload::from(file.into_bytes());
+        let put = self.store().data().put(&key, payload).await;
+        put.map_err(|e| self.store().error(e, "writing deletion vectors", &key))?;
+        Ok(key)
+    }
+
+    async fn rewrite(&self, snapshot: &Snapshot, add: &Add, filter: &Filter) -> Result<DataFiles> {
+        let rows = remaining_rows(self.store(), snapshot, add, filter).await?;
+        let layout = TableLayout::new(snapshot.metadata(), snapshot.column_mapping())?;
+        let options = WriteOptions::for_table(snapshot.metadata())?;
+        write_stream(self.store(), &layout.into(), &options, self.env(), &rows.schema, rows.stream).await
+    }
+
+    /// Deletes what was uploaded for a plan that certainly isn't in the table.
+    async fn take_back(&self, planned: Planned) {
+        for files in planned.files {
+            files.discard().await;
+        }
+        if let Some(key) = planned.vectors
+            && let Err(error) = self.store().data().delete(&key).await
+        {
+            tracing::warn!(table = %self.url(), %error, "deletion vectors of a lost race are left to vacuum");
+        }
+    }
+}
+
+fn nothing(snapshot: Snapshot) -> Deletion {
+    Deletion {
+        version: None,
+        num_rows: 0,
+        num_files_removed: 0,
+        num_vectors: 0,
+        num_files_rewritten: 0,
+        snapshot,
+    }
+}

@@ -1,0 +1,296 @@
+//! How are rows added, or others put in their place?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
+use futures::{Stream, stream};
+use lakebed_txlog::action::{Action, DomainMetadata, Metadata, PartitionValues};
+use lakebed_txlog::commit::{Outcome, Transaction, TxnUpdate};
+use lakebed_txlog::conflict::{Conflict, Kind};
+use lakebed_txlog::drive::CommitOptions;
+use lakebed_txlog::schema::{ColumnMappingMode, StructType, merge};
+use lakebed_txlog::snapshot::Snapshot;
+use lakebed_txlog::{Error, Result};
+use serde_json::Value;
+
+use super::report::{Report, Written};
+use super::Table;
+use crate::write::{DataFiles, TableLayout, WriteOptions, write_stream};
+
+/// What happens to columns that the table doesn't have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SchemaMode {
+    /// They are an error, which lists every difference.
+    #[default]
+    Enforce,
+    /// They become columns of the table, in the same commit.
+    Merge,
+}
+
+/// How rows are appended.
+#[derive(Clone, Debug, Default)]
+pub struct AppendOptions {
+    /// What happens to columns that the table doesn't have.
+    pub schema_mode: SchemaMode,
+    /// Progress of an application, committed with the rows.
+    pub txn: Option<TxnUpdate>,
+    /// Domains committed with the rows.
+    pub domains: Vec<DomainMetadata>,
+    /// How files are made; by default as the table's properties say.
+    pub write: Option<WriteOptions>,
+    /// How long the commit goes on.
+    pub commit: CommitOptions,
+    /// `commitInfo.operationParameters` beside the usual ones.
+    pub parameters: BTreeMap<String, Value>,
+    /// What to remember of the commit.
+    pub user_metadata: Option<String>,
+}
+
+/// Which rows an overwrite puts its own in place of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replace {
+    /// All of the table.
+    Table,
+    /// Those of the partitions in which it has rows of its own.
+    Partitions,
+}
+
+/// How rows are put in place of others.
+#[derive(Clone, Debug, Default)]
+pub struct OverwriteOptions {
+    /// How files are made; by default as the table's properties say.
+    pub write: Option<WriteOptions>,
+    /// How long the commit goes on.
+    pub commit: CommitOptions,
+    /// What to remember of the commit.
+    pub user_metadata: Option<String>,
+}
+
+impl Table {
+    /// Appends a stream of batches of `given` schema in one commit.
+    ///
+    /// Nothing of it is in the table before the commit, all of it after. Beside the data files: one put.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) that lists every difference between the schemas, or names
+    /// a column whose values don't fit; [`Conflict`](crate::ErrorKind::Conflict) when the table's schema or protocol
+    /// changed meanwhile; [`Indeterminate`](crate::ErrorKind::Indeterminate) when the store can't be asked whether the
+    /// commit landed; the stream's own.
+    pub async fn append(
+        &self,
+        given: &Schema,
+        batches: impl Stream<Item = Result<RecordBatch>> + Send,
+        options: &AppendOptions,
+    ) -> Result<Written> {
+        let snapshot = self.snapshot();
+        let merged = match options.schema_mode {
+            SchemaMode::Enforce => None,
+            SchemaMode::Merge => self.merged(&snapshot, given)?,
+        };
+        let metadata = merged.as_ref().unwrap_or(snapshot.metadata());
+        let files = self.write_files(&snapshot, metadata, given, batches, options.write.as_ref()).await?;
+        if files.adds.is_empty() && options.txn.is_none() && merged.is_none() {
+            return Ok(Written::NothingToDo { version: snapshot.version() });
+        }
+        let mut transaction = self.append_transaction(&snapshot, &files, options);
+        if let Some(metadata) = merged {
+            transaction.kind = Kind::Metadata;
+            transaction.push(Action::Metadata(metadata));
+        }
+        let read = (transaction.kind == Kind::Metadata).then_some(&snapshot);
+        let outcome = self.commit(&transaction, read, &options.commit).await?;
+        self.written(outcome, files, 0).await
+    }
+
+    /// Appends batches that are in memory.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append); [`InvalidRequest`](crate::ErrorKind::InvalidRequest) when there is no batch.
+    pub async fn append_batches(&self, batches: Vec<RecordBatch>, options: &AppendOptions) -> Result<Written> {
+        let schema = batches.first().ok_or_else(|| self.named(Error::invalid("no batch to append")))?.schema();
+        self.append(&schema, stream::iter(batches.into_iter().map(Ok)), options).await
+    }
+
+    /// Puts a stream of batches in place of the table's rows, or of those in the partitions that it touches, in one
+    /// commit. What is replaced stays readable at earlier versions until it is vacuumed.
+    ///
+    /// When another commit comes in between, what is to be replaced is chosen anew.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append); [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for partitions of a table
+    /// without, or an append-only table.
+    pub async fn overwrite(
+        &self,
+        replace: Replace,
+        given: &Schema,
+        batches: impl Stream<Item = Result<RecordBatch>> + Send,
+        options: &OverwriteOptions,
+    ) -> Result<Written> {
+        let mut snapshot = self.snapshot();
+        if replace == Replace::Partitions && snapshot.partition_columns().is_empty() {
+            return Err(self.named(
+                Error::invalid("the table isn't partitioned, so no partition of it can be overwritten")
+                    .hint("overwrite the whole table, or delete what is to go and append"),
+            ));
+        }
+        let (schema, id) = (Arc::clone(snapshot.schema()), snapshot.metadata().id.clone());
+        let metadata = snapshot.metadata().clone();
+        let files = self.write_files(&snapshot, &metadata, given, batches, options.write.as_ref()).await?;
+        let until = self.env().monotonic() + options.commit.deadline;
+        loop {
+            let (transaction, removed) = self.overwrite_transaction(&snapshot, replace, &files, options);
+            let outcome = self.commit(&transaction, Some(&snapshot), &options.commit).await?;
+            if !self.may_plan_again(&outcome, until) {
+                return self.written(outcome, files, removed).await;
+            }
+            snapshot = self.refresh().await?;
+            if *snapshot.schema() != schema || snapshot.metadata().id != id {
+                return self.written(outcome, files, removed).await;
+            }
+        }
+    }
+
+    /// Whether a conflict leaves time to plan again.
+    pub(super) fn may_plan_again(&self, outcome: &Outcome, until: Duration) -> bool {
+        matches!(outcome, Outcome::Conflicted(_)) && self.env().monotonic() < until
+    }
+
+    async fn write_files(
+        &self,
+        snapshot: &Snapshot,
+        metadata: &Metadata,
+        given: &Schema,
+        batches: impl Stream<Item = Result<RecordBatch>> + Send,
+        options: Option<&WriteOptions>,
+    ) -> Result<DataFiles> {
+        lakebed_txlog::protocol::check_write(snapshot.protocol(), metadata).map_err(|e| self.named(e))?;
+        let layout = TableLayout::new(metadata, snapshot.column_mapping()).map_err(|e| self.named(e))?;
+        let options = match options {
+            Some(options) => options.clone(),
+            None => WriteOptions::for_table(metadata).map_err(|e| self.named(e))?,
+        };
+        write_stream(self.store(), &Arc::new(layout), &options, self.env(), given, batches)
+            .await
+            .map_err(|e| self.named(e))
+    }
+
+    /// The table's metadata with the columns that `given` adds; `None` where it adds none.
+    fn merged(&self, snapshot: &Snapshot, given: &Schema) -> Result<Option<Metadata>> {
+        let named = |e: Error| self.named(e).version(snapshot.version());
+        let given = StructType::from_arrow(given).map_err(named)?;
+        let merged = merge(snapshot.schema(), &given).map_err(named)?;
+        if merged == **snapshot.schema() {
+            return Ok(None);
+        }
+        if snapshot.column_mapping() != ColumnMappingMode::None {
+            return Err(named(Error::unsupported("adding columns to a table with column mapping isn't implemented")));
+        }
+        Ok(Some(Metadata { schema_string: merged.to_json(), ..snapshot.metadata().clone() }))
+    }
+
+    fn append_transaction(&self, snapshot: &Snapshot, files: &DataFiles, options: &AppendOptions) -> Transaction {
+        let mut transaction = Transaction::new(Kind::Append, "WRITE");
+        transaction.parameters = parameters("Append", snapshot);
+        transaction.parameters.extend(options.parameters.clone());
+        transaction.metrics = metrics(files, 0);
+        transaction.user_metadata.clone_from(&options.user_metadata);
+        transaction.txns.extend(options.txn.clone());
+        transaction.extend(options.domains.iter().cloned().map(Action::DomainMetadata));
+        transaction.extend(files.adds.iter().cloned().map(Action::Add));
+        transaction
+    }
+
+    fn overwrite_transaction(
+        &self,
+        snapshot: &Snapshot,
+        replace: Replace,
+        files: &DataFiles,
+        options: &OverwriteOptions,
+    ) -> (Transaction, usize) {
+        let touched: BTreeSet<&PartitionValues> = files.adds.iter().map(|add| &add.partition_values).collect();
+        let now = self.env().now().0;
+        let mut transaction = Transaction::new(Kind::Overwrite, "WRITE");
+        let mut removed = 0;
+        for file in snapshot.files().iter() {
+            let replaced = match replace {
+                Replace::Table => true,
+                Replace::Partitions => touched.contains(&complete(file.partition_values(), &touched)),
+            };
+            if replaced {
+                transaction.push(Action::Remove(file.to_add().removed(now, true)));
+                removed += 1;
+            }
+        }
+        transaction.parameters = parameters("Overwrite", snapshot);
+        transaction.metrics = metrics(files, removed);
+        transaction.user_metadata.clone_from(&options.user_metadata);
+        transaction.extend(files.adds.iter().cloned().map(Action::Add));
+        (transaction, removed)
+    }
+
+    /// What a commit's outcome means to the caller. Files that no commit has named, and never will, are taken back.
+    pub(super) async fn written(&self, outcome: Outcome, files: DataFiles, removed: usize) -> Result<Written> {
+        match outcome {
+            Outcome::Committed { snapshot, attempts } => Ok(Written::Committed(Report {
+                version: snapshot.version(),
+                num_rows: files.num_rows,
+                num_files_added: files.adds.len(),
+                num_files_removed: removed,
+                bytes_added: files.size_bytes,
+                attempts,
+                snapshot,
+            })),
+            Outcome::AlreadyApplied { app_id, version } => {
+                files.discard().await;
+                Ok(Written::AlreadyApplied { app_id, version })
+            }
+            Outcome::Conflicted(conflict) => {
+                files.discard().await;
+                Err(self.conflict(&conflict))
+            }
+            unknown @ Outcome::Indeterminate { .. } => {
+                Err(self.named(unknown.committed().err().unwrap_or_else(|| Error::bug("an unknown outcome is one"))))
+            }
+        }
+    }
+
+    pub(super) fn conflict(&self, conflict: &Conflict) -> Error {
+        self.named(
+            Error::conflict(conflict.why.to_string())
+                .version(conflict.version)
+                .hint("nothing was committed: read the table again and retry"),
+        )
+    }
+}
+
+/// Partition values with the keys that the written ones have: a writer may leave NULLs out.
+fn complete(mut values: PartitionValues, like: &BTreeSet<&PartitionValues>) -> PartitionValues {
+    for key in like.iter().flat_map(|values| values.keys()) {
+        values.entry(key.clone()).or_insert(None);
+    }
+    values
+}
+
+fn parameters(mode: &str, snapshot: &Snapshot) -> BTreeMap<String, Value> {
+    let partition_by = serde_json::to_string(snapshot.partition_columns()).unwrap_or_default();
+    [("mode", mode.to_owned()), ("partitionBy", partition_by)]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), Value::String(value)))
+        .collect()
+}
+
+/// Figures as text, as other engines write them.
+fn metrics(files: &DataFiles, removed: usize) -> BTreeMap<String, Value> {
+    [
+        ("numFiles", files.adds.len().to_string()),
+        ("numOutputRows", files.num_rows.to_string()),
+        ("numOutputBytes", files.size_bytes.to_string()),
+        ("numRemovedFiles", removed.to_string()),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), Value::String(value)))
+    .collect()
+}

@@ -66,12 +66,13 @@ impl Cursor {
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when they don't agree.
     pub fn read(target: &Snapshot, app_id: &str) -> Result<Cursor> {
         let base = target.txn(app_id).map(|txn| txn.version);
-        let provenance = match target.domain(&domain(app_id)) {
-            Some(json) => Some(serde_json::from_str::<Provenance>(json).map_err(|e| {
-                Error::corrupt(format!("the domain of promotion {app_id:?} can't be read")).because(e)
-            })?),
-            None => None,
-        };
+        let provenance =
+            match target.domain(&domain(app_id)) {
+                Some(json) => Some(serde_json::from_str::<Provenance>(json).map_err(|e| {
+                    Error::corrupt(format!("the domain of promotion {app_id:?} can't be read")).because(e)
+                })?),
+                None => None,
+            };
         let by_domain = provenance.as_ref().and_then(|p| i64::try_from(p.to_version.0).ok());
         match (base, by_domain) {
             (None | Some(NOT_STARTED), None) => {}

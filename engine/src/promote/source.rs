@@ -5,8 +5,8 @@ use lakebed_txlog::action::Add;
 use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::{Error, Result, Version};
 
-use crate::query::row_count;
 use crate::table::Table;
+use crate::table::row_count;
 
 const PARALLEL_GETS: usize = 16;
 

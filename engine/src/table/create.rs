@@ -96,8 +96,7 @@ impl CreateTable {
     pub async fn create_in(&self, store: TableStore, env: Arc<dyn Env>) -> Result<Table> {
         let named = |e: crate::Error| e.table(store.url().to_string());
         let partition_columns = partition::check_new(&self.schema, &self.partition_columns).map_err(named)?;
-        let (protocol, configuration) =
-            for_new_table(self.profile, &self.schema, &self.properties).map_err(named)?;
+        let (protocol, configuration) = for_new_table(self.profile, &self.schema, &self.properties).map_err(named)?;
         let metadata = Metadata {
             id: env.uuid().to_string(),
             name: self.name.clone(),

@@ -18,8 +18,8 @@ use object_store::{ObjectStoreExt, PutPayload};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Table;
-use crate::query::{Filter, matching_rows, read_vector, remaining_rows, row_count};
+use super::{Table, read_vector, row_count};
+use crate::query::{Filter, matching_rows, remaining_rows};
 use crate::write::{DataFiles, TableLayout, WriteOptions, write_stream};
 
 /// Files looked through at the same time.
@@ -150,11 +150,7 @@ impl Table {
         if vector.cardinality() == num_records {
             return Ok(Change::Remove { add, rows });
         }
-        Ok(if with_vectors {
-            Change::Vector { add, vector, num_records, rows }
-        } else {
-            Change::Rewrite { add, rows }
-        })
+        Ok(if with_vectors { Change::Vector { add, vector, num_records, rows } } else { Change::Rewrite { add, rows } })
     }
 
     /// Uploads what the changes need, and makes their transaction.
@@ -176,7 +172,12 @@ impl Table {
                     transaction.push(Action::Remove(add.removed(now, true)));
                     let descriptor = file.push(&vector)?;
                     let stats = Some(loosened(add.stats.as_deref(), num_records));
-                    transaction.push(Action::Add(Add { deletion_vector: Some(descriptor), stats, data_change: true, ..add }));
+                    transaction.push(Action::Add(Add {
+                        deletion_vector: Some(descriptor),
+                        stats,
+                        data_change: true,
+                        ..add
+                    }));
                     deletion.num_rows += rows;
                     deletion.num_vectors += 1;
                 }
@@ -231,12 +232,5 @@ impl Table {
 }
 
 fn nothing(snapshot: Snapshot) -> Deletion {
-    Deletion {
-        version: None,
-        num_rows: 0,
-        num_files_removed: 0,
-        num_vectors: 0,
-        num_files_rewritten: 0,
-        snapshot,
-    }
+    Deletion { version: None, num_rows: 0, num_files_removed: 0, num_vectors: 0, num_files_rewritten: 0, snapshot }
 }

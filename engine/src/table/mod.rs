@@ -6,12 +6,14 @@
 //! | [`mod@write`] | how are rows added, or others put in their place? |
 //! | [`delete`] | how are rows removed? |
 //! | [`restore`] | how does a table become again what it was? |
+//! | `probe` | what else belongs to a data file? |
 //! | `report` | what did a commit do? |
 //! | `background` | what is done behind a commit? |
 
 mod background;
 pub mod create;
 pub mod delete;
+mod probe;
 mod report;
 pub mod restore;
 pub mod write;
@@ -27,6 +29,7 @@ use lakebed_txlog::{Error, Result, TimestampMs, Version};
 
 pub use create::CreateTable;
 pub use delete::Deletion;
+pub(crate) use probe::{read_vector, row_count};
 pub use report::{Report, Written};
 pub use restore::Restored;
 pub use write::{AppendOptions, OverwriteOptions, Replace, SchemaMode};

@@ -109,11 +109,9 @@ impl Table {
         }
         rewind(now, then, time, &mut transaction);
         let number = |count: usize| Value::String(count.to_string());
-        transaction.parameters = [
-            ("version".to_owned(), Value::String(then.version().to_string())),
-            ("timestamp".to_owned(), Value::Null),
-        ]
-        .into();
+        transaction.parameters =
+            [("version".to_owned(), Value::String(then.version().to_string())), ("timestamp".to_owned(), Value::Null)]
+                .into();
         transaction.metrics = [
             ("numRestoredFiles".to_owned(), number(restored.num_files_restored)),
             ("numRemovedFiles".to_owned(), number(restored.num_files_removed)),

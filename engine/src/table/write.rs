@@ -16,8 +16,8 @@ use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::{Error, Result};
 use serde_json::Value;
 
-use super::report::{Report, Written};
 use super::Table;
+use super::report::{Report, Written};
 use crate::write::{DataFiles, TableLayout, WriteOptions, write_stream};
 
 /// What happens to columns that the table doesn't have.

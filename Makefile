@@ -26,11 +26,11 @@ export RUSTC_WORKSPACE_WRAPPER := $(CLIPPY)
 export CLIPPY_ARGS := -Dwarnings__CLIPPY_HACKERY__
 endif
 
-.PHONY: help demo test soak bench setup lint
+.PHONY: help demo test soak bench setup lint conformance
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | while IFS=$$'\t' read -r name what; do \
-	    printf '  make %-6s  %s\n' "$$name" "$$what"; done
+	    printf '  make %-11s  %s\n' "$$name" "$$what"; done
 
 demo: ## watch a medallion lake work on real flight records
 	cargo run --quiet -p lakebed-cli -- demo
@@ -41,6 +41,9 @@ setup: ## install what the tests need (S3 server, nine engines) into the user's 
 test: setup ## run every test: units, docs, integration, S3, Spark, Trino and seven other engines
 	cargo build -p lakebed-cli
 	cargo test --workspace
+
+conformance: ## read the tables that other engines wrote, and print what passes by feature
+	cargo test -p lakebed-tests --test it -- conformance
 
 soak: setup ## run the long forms of the random, crash and contention tests
 	cargo build -p lakebed-cli

@@ -147,6 +147,7 @@ pub static FEATURES: &[Feature] = &[
         name: "v2Checkpoint",
         reading: "checkpoints may be UUID-named and have sidecars",
         writing: "no multi-part checkpoint",
+        read: Support::Implemented,
         active: Some(|table| Ok(table.properties.checkpoint_policy()? == CheckpointPolicy::V2)),
         ..READER_WRITER
     },

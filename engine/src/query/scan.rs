@@ -1,19 +1,27 @@
 //! Which rows has a snapshot, or some of its files?
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use futures::TryStreamExt;
+use datafusion::common::Column;
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::Expr;
 use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use lakebed_txlog::action::Add;
 use lakebed_txlog::snapshot::Snapshot;
-use lakebed_txlog::{Error, Result};
+use lakebed_txlog::{Error, Result, Version};
 
+use super::context::{self, Streams};
+use super::failure::{planning, running};
+use super::provider::Provider;
 use crate::store::TableStore;
 
-/// Rows as a stream of batches, all of one schema. Nothing is read before the stream is polled; dropping it stops the
-/// reading.
+/// Rows as a stream of batches, all of one schema. Dropping the stream stops the reading.
 pub struct Rows {
     /// The schema of every batch: logical names.
     pub schema: SchemaRef,
@@ -50,11 +58,93 @@ pub struct ScanRequest {
     pub files: Option<Vec<Add>>,
 }
 
-/// Reads rows of a snapshot.
+/// Reads rows of a snapshot, in no particular order. Deletion vectors are read before it returns, data files by the
+/// stream.
 ///
 /// # Errors
-/// `InvalidRequest` for columns that aren't there and conditions that can't be parsed or typed; while reading, `NotFound`
-/// for a data file that is gone, `Corrupt` for damaged files and vectors, those of the store.
-pub async fn scan(_store: &TableStore, _snapshot: &Snapshot, _request: &ScanRequest) -> Result<Rows> {
-    Err(Error::unsupported("scans"))
+/// `InvalidRequest` for columns that aren't there and conditions that can't be parsed or typed; `Corrupt` for a damaged
+/// deletion vector; `Unsupported` for a data file outside of the table. While reading: `NotFound` for a data file that is
+/// gone, `Corrupt` for a damaged one, those of the store.
+pub async fn scan(store: &TableStore, snapshot: &Snapshot, request: &ScanRequest) -> Result<Rows> {
+    let named = |e: Error| e.version(snapshot.version()).table(store.url().to_string());
+    let context = context::context(Streams::Many);
+    let mut provider = Provider::new(store, snapshot)?;
+    if let Some(files) = &request.files {
+        provider = provider.only(files.clone());
+    }
+    let frame = context.read_table(Arc::new(provider)).map_err(planning).map_err(named)?;
+    let frame = narrowed(&context.state(), frame, snapshot, request).map_err(named)?;
+    rows(frame, Some((store.url().to_string(), snapshot.version()))).await
+}
+
+fn narrowed(
+    state: &datafusion::execution::SessionState,
+    mut frame: DataFrame,
+    snapshot: &Snapshot,
+    request: &ScanRequest,
+) -> Result<DataFrame> {
+    if let Some(sql) = &request.filter {
+        let schema = Arc::new(frame.schema().clone());
+        frame = frame.filter(context::condition(state, sql, schema)?).map_err(planning)?;
+    }
+    if let Some(columns) = &request.columns {
+        let columns = columns.iter().map(|column| named_column(snapshot, column)).collect::<Result<Vec<_>>>()?;
+        frame = frame.select(columns).map_err(planning)?;
+    }
+    match request.limit {
+        Some(limit) => frame.limit(0, Some(limit)).map_err(planning),
+        None => Ok(frame),
+    }
+}
+
+/// The column that a name means; see [`StructType::resolve`](lakebed_txlog::schema::StructType::resolve).
+fn named_column(snapshot: &Snapshot, name: &str) -> Result<Expr> {
+    let schema = snapshot.schema();
+    match schema.resolve(name)? {
+        Some((_, field)) => Ok(Expr::Column(Column::new_unqualified(field.name.clone()))),
+        None => {
+            let names: Vec<&str> = schema.fields().iter().map(|field| field.name.as_str()).collect();
+            Err(Error::invalid(format!("there is no column {name:?}"))
+                .hint(format!("the columns are: {}", names.join(", "))))
+        }
+    }
+}
+
+/// Starts a query. `of` names table and version in errors that name none.
+pub(super) async fn rows(frame: DataFrame, of: Option<(String, Version)>) -> Result<Rows> {
+    // A decoder that panics on damaged bytes has found damage (pitfall H2): planning reads footers too.
+    let started = AssertUnwindSafe(frame.execute_stream()).catch_unwind().await;
+    let stream = match started {
+        Ok(stream) => stream.map_err(running).map_err(|e| named(e, of.as_ref()))?,
+        Err(panic) => return Err(named(panicked(panic.as_ref()), of.as_ref())),
+    };
+    Ok(guarded(stream, of))
+}
+
+fn guarded(stream: SendableRecordBatchStream, of: Option<(String, Version)>) -> Rows {
+    let schema = stream.schema();
+    let guarded = AssertUnwindSafe(stream).catch_unwind().map(move |next| match next {
+        Ok(batch) => batch.map_err(running).map_err(|e| named(e, of.as_ref())),
+        Err(panic) => Err(named(panicked(panic.as_ref()), of.as_ref())),
+    });
+    // After an error nothing follows.
+    let ended = guarded.scan(false, |over, next| {
+        let item = (!*over).then_some(next);
+        *over |= matches!(&item, Some(Err(_)));
+        std::future::ready(item)
+    });
+    Rows { schema, stream: ended.boxed() }
+}
+
+fn named(error: Error, of: Option<&(String, Version)>) -> Error {
+    match of {
+        Some((table, version)) => error.table(table).version(*version),
+        None => error,
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Error::corrupt(format!("a data file can't be decoded: {}", said.unwrap_or("the decoder gave up")))
+        .hint("restore the file, or an earlier version of the table")
 }

@@ -148,7 +148,7 @@ impl Machine {
     }
 
     fn put_again(&mut self, now: Duration) -> Step {
-        if now < self.deadline {
+        if now < self.deadline && !self.fencing {
             return Step::Put { version: self.version, again: Again::Yes };
         }
         if self.version == Version::ZERO || now >= self.deadline + self.grace {

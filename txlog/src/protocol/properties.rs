@@ -188,9 +188,9 @@ impl<'a> TableProperties<'a> {
         self.boolean(CHECKPOINT_WRITE_STATS_AS_JSON, true)
     }
 
-    /// [`CHECKPOINT_WRITE_STATS_AS_STRUCT`]; `true` by default, as in Spark.
+    /// [`CHECKPOINT_WRITE_STATS_AS_STRUCT`]; `false` by default, as in the protocol (Spark takes it for `true`).
     pub fn checkpoint_write_stats_as_struct(&self) -> Result<bool> {
-        self.boolean(CHECKPOINT_WRITE_STATS_AS_STRUCT, true)
+        self.boolean(CHECKPOINT_WRITE_STATS_AS_STRUCT, false)
     }
 
     /// [`LOG_RETENTION_DURATION`]; 30 days by default.

@@ -6,8 +6,10 @@
 //! | [`mod@write`] | how do Arrow batches become data files? |
 //! | [`query`] | how does DataFusion read a table? |
 //! | [`table`] | what can be done with a table? |
+//! | [`cursor`] | how far has a promotion come? |
 //! | [`promote`] | how does a change of one table reach the next, exactly once? |
 
+pub mod cursor;
 pub mod promote;
 pub mod query;
 pub mod store;

@@ -17,65 +17,9 @@
 
 use std::fmt;
 
-use crate::commit::Transaction;
 use crate::replay::Commit;
+use crate::transaction::{Kind, Transaction};
 use crate::version::Version;
-
-/// What a commit does to a table, as far as conflicts go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
-    /// Nothing: it occupies a version.
-    Fence,
-    /// Adds rows, having read none.
-    Append,
-    /// Removes or replaces rows that it found in the table.
-    Delete,
-    /// Replaces the table, or partitions of it, whatever is in them.
-    Overwrite,
-    /// Puts the same rows into other files.
-    Rearrange,
-    /// Changes schema, properties or protocol.
-    Metadata,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Kind; 6] =
-        [Kind::Fence, Kind::Append, Kind::Delete, Kind::Overwrite, Kind::Rearrange, Kind::Metadata];
-
-    /// What a commit of anyone's did. Told by its actions alone: what `commitInfo` says of itself isn't trusted.
-    #[must_use]
-    pub fn of(commit: &Commit) -> Kind {
-        if commit.protocol.is_some() || commit.metadata.is_some() {
-            return Kind::Metadata;
-        }
-        let changes = |data_change: bool| data_change;
-        if !commit.removes.is_empty() || !commit.cdc.is_empty() {
-            let rearranges = !commit.removes.iter().any(|remove| changes(remove.data_change))
-                && !commit.adds.iter().any(|add| changes(add.data_change))
-                && commit.cdc.is_empty();
-            return if rearranges { Kind::Rearrange } else { Kind::Delete };
-        }
-        if commit.adds.iter().any(|add| !add.data_change) {
-            // Live files added again: statistics or tags anew.
-            return Kind::Rearrange;
-        }
-        if commit.adds.is_empty() { Kind::Fence } else { Kind::Append }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Kind::Fence => "a commit without file actions",
-            Kind::Append => "an append",
-            Kind::Delete => "a delete or update",
-            Kind::Overwrite => "an overwrite",
-            Kind::Rearrange => "a compaction",
-            Kind::Metadata => "a change of schema, properties or protocol",
-        })
-    }
-}
 
 /// The answer of [`resolve`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,7 +119,7 @@ pub struct Conflict {
 mod tests {
     use super::*;
     use crate::action::{Add, DomainMetadata, Metadata, Remove, Txn};
-    use crate::commit::TxnUpdate;
+    use crate::transaction::TxnUpdate;
 
     fn winner(kind: Kind) -> Commit {
         let mut commit = Commit { version: Version(5), ..Commit::default() };

@@ -12,11 +12,13 @@
 //! | [`protocol`] | what does a table demand, and do we implement it? |
 //! | [`dv`] | which rows of a file are deleted? |
 //! | [`segment`] | which log files make version *n*? |
-//! | [`replay`] | which files are live after these actions? |
+//! | [`files`] | which files does a table have, as columns? |
+//! | [`replay`] | what does a commit hold, and what does the table come to after it? |
 //! | [`snapshot`] | what is the table at version *n*? |
 //! | [`checkpoint`] | how is a snapshot written as one file, and read back? |
+//! | [`transaction`] | what is to be committed? |
 //! | [`conflict`] | may our commit follow one that we did not see? |
-//! | [`commit`] | what does the commit loop do next? |
+//! | [`commit`] | what does the commit loop do next, and how can it end? |
 //! | [`drive`] | the only module that talks to a store: fetch, ask a decision, store |
 //!
 //! Everything but [`drive`] is pure: no I/O, no clock, no randomness. Clock and randomness come in through [`mod@env`];
@@ -30,6 +32,7 @@ pub mod drive;
 pub mod dv;
 pub mod env;
 pub mod error;
+pub mod files;
 pub mod limits;
 pub mod name;
 pub mod partition;
@@ -41,6 +44,7 @@ pub mod schema;
 pub mod segment;
 pub mod snapshot;
 pub mod stats;
+pub mod transaction;
 pub mod version;
 
 pub use error::{Error, ErrorKind, Result};

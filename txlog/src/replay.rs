@@ -9,7 +9,7 @@ use crate::action::{
     Action, Add, AddCdcFile, CommitInfo, DomainMetadata, Metadata, Protocol, Remove, Txn, parse_lines,
 };
 use crate::error::{Error, Result};
-use crate::snapshot::{FileColumns, Files};
+use crate::files::{FileColumns, Files};
 use crate::version::{TimestampMs, Version};
 
 /// One commit, its actions sorted by kind.

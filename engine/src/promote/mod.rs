@@ -6,23 +6,20 @@
 //!
 //! | module | question it answers |
 //! |---|---|
-//! | [`cursor`] | how far has a promotion come? |
-//! | `source` | which files did the source gain? |
+//! The cursor itself is [`crate::cursor`]; which files a source gained is `source`.
 
-pub mod cursor;
 mod source;
 
 use lakebed_txlog::action::DomainMetadata;
-use lakebed_txlog::commit::TxnUpdate;
 use lakebed_txlog::drive::CommitOptions;
 use lakebed_txlog::snapshot::Snapshot;
+use lakebed_txlog::transaction::TxnUpdate;
 use lakebed_txlog::{Error, Result, Version};
 use serde::Serialize;
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
-pub use cursor::{Cursor, Provenance};
-
+use crate::cursor::{self, Cursor, Provenance};
 use crate::query::Session;
 use crate::table::{AppendOptions, SchemaMode, Table, Written};
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 use lakebed_txlog::action::{Action, Metadata};
-use lakebed_txlog::commit::Transaction;
-use lakebed_txlog::conflict::Kind;
 use lakebed_txlog::drive::Log;
 use lakebed_txlog::env::{Env, SystemEnv};
 use lakebed_txlog::protocol::{Profile, for_new_table};
 use lakebed_txlog::schema::StructType;
+use lakebed_txlog::transaction::Kind;
+use lakebed_txlog::transaction::Transaction;
 use lakebed_txlog::{Result, partition};
 
 use super::{Table, log_store};

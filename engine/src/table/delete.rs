@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use lakebed_txlog::action::{Action, Add};
-use lakebed_txlog::commit::{Outcome, Transaction};
-use lakebed_txlog::conflict::Kind;
+use lakebed_txlog::commit::Outcome;
 use lakebed_txlog::drive::CommitOptions;
 use lakebed_txlog::dv::{DeletionVector, DeletionVectorFile};
 use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::stats::loosened;
+use lakebed_txlog::transaction::Kind;
+use lakebed_txlog::transaction::Transaction;
 use lakebed_txlog::{Error, Result, Version};
 use object_store::{ObjectStoreExt, PutPayload};
 use serde::Serialize;

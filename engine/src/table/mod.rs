@@ -20,11 +20,12 @@ pub mod write;
 
 use std::sync::Arc;
 
-use lakebed_txlog::commit::{Outcome, Transaction};
+use lakebed_txlog::commit::Outcome;
 use lakebed_txlog::drive::history::Entry;
 use lakebed_txlog::drive::{CommitOptions, Landing, Log, LogStore};
 use lakebed_txlog::env::{Env, SystemEnv};
 use lakebed_txlog::snapshot::Snapshot;
+use lakebed_txlog::transaction::Transaction;
 use lakebed_txlog::{Error, Result, TimestampMs, Version};
 
 pub use create::CreateTable;

@@ -7,19 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use lakebed_txlog::action::{Action, Add, DomainMetadata, Metadata, Txn};
-use lakebed_txlog::commit::{Outcome, Transaction};
-use lakebed_txlog::conflict::Kind;
+use lakebed_txlog::commit::Outcome;
 use lakebed_txlog::drive::CommitOptions;
 use lakebed_txlog::dv::{Stored, locate};
 use lakebed_txlog::path::DataLocation;
 use lakebed_txlog::snapshot::Snapshot;
+use lakebed_txlog::transaction::Kind;
+use lakebed_txlog::transaction::Transaction;
 use lakebed_txlog::{Error, Result, Version};
 use object_store::ObjectStoreExt;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Table;
-use crate::promote::cursor;
+use crate::cursor;
 
 const PARALLEL_REQUESTS: usize = 16;
 

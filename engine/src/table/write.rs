@@ -8,11 +8,13 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use futures::{Stream, stream};
 use lakebed_txlog::action::{Action, DomainMetadata, Metadata, PartitionValues};
-use lakebed_txlog::commit::{Outcome, Transaction, TxnUpdate};
-use lakebed_txlog::conflict::{Conflict, Kind};
+use lakebed_txlog::commit::Outcome;
+use lakebed_txlog::conflict::Conflict;
 use lakebed_txlog::drive::CommitOptions;
 use lakebed_txlog::schema::{ColumnMappingMode, StructType, merge};
 use lakebed_txlog::snapshot::Snapshot;
+use lakebed_txlog::transaction::Kind;
+use lakebed_txlog::transaction::{Transaction, TxnUpdate};
 use lakebed_txlog::{Error, Result};
 use serde_json::Value;
 

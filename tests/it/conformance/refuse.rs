@@ -1,9 +1,9 @@
 //! Does a writer keep off what it can't keep right?
 
 use lakebed_txlog::action::{Action, Add};
-use lakebed_txlog::commit::Transaction;
-use lakebed_txlog::conflict::Kind;
 use lakebed_txlog::drive::{CommitOptions, Log};
+use lakebed_txlog::transaction::Kind;
+use lakebed_txlog::transaction::Transaction;
 use lakebed_txlog::{Error, ErrorKind, TimestampMs};
 
 use super::case::Case;

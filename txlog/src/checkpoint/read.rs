@@ -16,8 +16,8 @@ use parquet::schema::types::SchemaDescriptor;
 use super::schema::{FILE_ACTIONS, OTHER_ACTIONS, map_entries};
 use crate::action::{Action, parse_lines};
 use crate::error::{Error, Result};
+use crate::files::{DeletionVectorColumns, FileColumns};
 use crate::limits::MAX_PARQUET_FOOTER_BYTES;
-use crate::snapshot::{DeletionVectorColumns, FileColumns};
 
 const BATCH_ROWS: usize = 64 * 1024;
 const PARQUET_TAIL_BYTES: usize = 8;

@@ -19,7 +19,8 @@ use super::read::decode_parquet;
 use super::schema::{add_fields, classic, deletion_vector_fields, remove_fields};
 use crate::action::{Action, Remove, to_lines};
 use crate::error::{Error, Result};
-use crate::snapshot::{FileColumns, Snapshot};
+use crate::files::FileColumns;
+use crate::snapshot::Snapshot;
 use crate::version::TimestampMs;
 
 /// Rows turned into a batch at a time.
@@ -254,8 +255,8 @@ fn unwritable(e: parquet::errors::ParquetError) -> Error {
 mod tests {
     use super::*;
     use crate::action::{Add, DeletionVectorDescriptor, DomainMetadata, Metadata, Protocol, Txn};
+    use crate::files::Files;
     use crate::replay::{Commit, State};
-    use crate::snapshot::Files;
     use crate::version::Version;
 
     fn snapshot() -> Snapshot {

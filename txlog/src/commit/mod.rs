@@ -1,17 +1,10 @@
-//! How a transaction becomes a version: what it is, and what the commit loop does next.
+//! What does the commit loop do next, and how can it end?
 //!
-//! | module | question it answers |
-//! |---|---|
-//! | [`transaction`] | what is to be committed, and what are its bytes at a version? |
-//! | [`machine`] | after this answer of the store, what next? |
-//!
-//! Both are pure. The loop that talks to the store is [`crate::drive`]'s.
+//! [`machine`] is pure. The loop that talks to the store is [`crate::drive`]'s.
 
 pub mod machine;
-pub mod transaction;
 
 pub use machine::{End, Event, Machine, Step};
-pub use transaction::{Transaction, TxnUpdate};
 
 use crate::conflict::Conflict;
 use crate::snapshot::Snapshot;

@@ -11,13 +11,13 @@ use super::tail;
 use crate::action::{Action, CommitInfo, Metadata, Protocol};
 use crate::commit::Outcome;
 use crate::commit::machine::{Again, End, Event, Machine, Step};
-use crate::commit::transaction::{Stamp, Transaction};
 use crate::conflict::{Conflict, Verdict, Why, resolve};
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::protocol::{check_actions, check_write};
 use crate::replay::Commit;
 use crate::snapshot::Snapshot;
+use crate::transaction::{Stamp, Transaction};
 use crate::version::{TimestampMs, Version};
 
 /// A put answered later than this may have landed below a checkpoint that log cleanup left: it is looked up in a fresh

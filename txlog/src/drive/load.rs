@@ -11,10 +11,11 @@ use super::store::LogStore;
 use crate::action::{Action, Sidecar};
 use crate::checkpoint::{Contents, decode_json, decode_parquet};
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::Files;
 use crate::name::{CheckpointFormat, LogName};
 use crate::replay::{Commit, State};
 use crate::segment::{Checkpoint, CheckpointKind, Segment, plan};
-use crate::snapshot::{Files, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::version::Version;
 
 /// Files of the log fetched at the same time.

@@ -25,11 +25,12 @@ pub use commit::CommitOptions;
 pub use error::{file_error, store_error};
 pub use store::{Landing, LogStore};
 
-use crate::commit::{Outcome, Transaction};
+use crate::commit::Outcome;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::replay::Commit;
 use crate::snapshot::Snapshot;
+use crate::transaction::Transaction;
 use crate::version::Version;
 
 /// How long a handle may go on without listing: past it, the log may have been cleaned up below a checkpoint that the

@@ -1,17 +1,17 @@
 //! What the table is at one version: immutable, complete, cheap to clone.
 
-mod columns;
-mod files;
 mod prune;
 
 use std::sync::Arc;
 
-pub use columns::{DeletionVectorColumns, FileColumns, FileRef, map_lookup};
-pub use files::{Files, RowIndex};
+pub use prune::Pruned;
 
 use crate::action::{CommitInfo, DomainMetadata, Metadata, Protocol, Txn};
 use crate::error::{Error, Result};
-use crate::protocol::{check_read, column_mapping_mode, in_commit_timestamps_enabled, properties::TableProperties};
+use crate::files::{FileRef, Files};
+use crate::protocol::{
+    check_read, check_type_changes, column_mapping_mode, in_commit_timestamps_enabled, properties::TableProperties,
+};
 use crate::replay::{Commit, State};
 use crate::schema::{ColumnMappingMode, StructType};
 use crate::version::{TimestampMs, Version};
@@ -102,6 +102,7 @@ impl Snapshot {
             return Err(named(Error::unsupported(format!("data files in the format {:?}", metadata.format.provider))));
         }
         let schema = Arc::new(StructType::from_json(&metadata.schema_string).map_err(named)?);
+        check_type_changes(&schema).map_err(named)?;
         if let Some(column) = metadata.partition_columns.iter().find(|column| schema.field(column).is_none()) {
             return Err(named(Error::corrupt(format!("the partition column {column:?} isn't in the schema"))));
         }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, StringArray, StructArray, UInt32Array};
 
-use super::columns::FileColumns;
-use super::{FileRef, Snapshot};
+use super::Snapshot;
 use crate::error::Result;
+use crate::files::{FileColumns, FileRef};
 use crate::partition;
 use crate::predicate::{Predicate, PruneInput, may_match, must_match};
 use crate::schema::{DataType, Leaf, metadata::key};

@@ -39,7 +39,7 @@ pub(crate) async fn read_vector(store: &TableStore, descriptor: &DeletionVectorD
 ///
 /// # Errors
 /// Those of the store; [`Corrupt`](crate::ErrorKind::Corrupt) where the footer can't be read.
-pub(crate) async fn row_count(store: &TableStore, add: &Add) -> Result<u64> {
+pub async fn row_count(store: &TableStore, add: &Add) -> Result<u64> {
     let stats = ParsedStats::from_texts([add.stats.as_deref()].into_iter(), &[]);
     if arrow::array::Array::is_valid(&stats.num_records, 0)
         && let Ok(count) = u64::try_from(stats.num_records.value(0))

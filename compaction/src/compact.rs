@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use lakebed::table::Table;
 use lakebed_txlog::action::{Action, Add};
-use lakebed_txlog::commit::{Outcome, Transaction};
-use lakebed_txlog::conflict::Kind;
+use lakebed_txlog::commit::Outcome;
 use lakebed_txlog::protocol::check_write;
 use lakebed_txlog::snapshot::Snapshot;
+use lakebed_txlog::transaction::{Kind, Transaction};
 use lakebed_txlog::{Error, Result};
 use serde_json::Value;
 

@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use lakebed_txlog::action::PartitionValues;
-use lakebed_txlog::snapshot::FileRef;
+use lakebed_txlog::files::FileRef;
 use lakebed_txlog::{Error, Result};
 use serde::{Deserialize, Serialize};
 

@@ -5,6 +5,7 @@
 //! | [`conformance`] | do we read every table of the corpus as its writer left it? |
 //! | [`interop`] | what do nine engines that people use make of our tables? |
 //! | [`machine`] | where is the shared folder, where is the cache, and does CI insist? |
+//! | [`maintenance`] | do compaction and vacuum leave every row of every retained version where it was? |
 //! | [`pitfalls`] | do we repeat what went wrong elsewhere? |
 //! | [`pruning`] | does a file with a matching row ever get dropped? |
 //! | [`s3`] | what is a real S3 server's address? |
@@ -17,6 +18,7 @@
 mod conformance;
 mod interop;
 mod machine;
+mod maintenance;
 mod pitfalls;
 mod pruning;
 mod s3;

@@ -10,9 +10,11 @@
 //! | [`protocols`] | do we read and write exactly the tables whose demands we meet (H5, L14)? |
 //! | [`vectors`] | do damaged or lying deletion vectors fail, and good ones delete the right rows (D1, D2, D9, D11)? |
 //! | [`segments`] | is the log believed, and not the hint (L4, L5, L13)? |
+//! | [`maintenance`] | do compaction and vacuum bring rows back, or take files away (C6, C10, D5, D6, D7, D12)? |
 //! | [`statistics`] | are statistics written and read so that nobody is misled (S1–S4, S6, S7)? |
 
 mod corpus;
+mod maintenance;
 mod names;
 mod partitions;
 mod paths;

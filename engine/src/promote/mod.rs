@@ -20,7 +20,7 @@ use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::cursor::{self, Cursor, Provenance};
-use crate::query::Session;
+use crate::query::{Rows, Session};
 use crate::table::{AppendOptions, SchemaMode, Table, Written};
 
 /// A promotion: which rows of the source become which rows of the target.
@@ -128,36 +128,27 @@ async fn step(source: &Table, target: &Table, promotion: &Promotion) -> Result<P
         rows_in: gained.num_rows,
         rows_out: 0,
     };
-    commit(target, &into, promotion, app_id, &cursor, provenance, rows).await
-}
-
-/// The commit's parts, counted before they are committed: provenance says how many rows came out.
-async fn commit(
-    target: &Table,
-    into: &Snapshot,
-    promotion: &Promotion,
-    app_id: String,
-    cursor: &Cursor,
-    mut provenance: Provenance,
-    rows: crate::query::Rows,
-) -> Result<Promoted> {
     let to = i64::try_from(provenance.to_version.0).map_err(|e| Error::bug("a version over 2^63").because(e))?;
-    let batches: Vec<_> = futures::TryStreamExt::try_collect(rows.stream).await?;
-    let counted: Vec<arrow::array::RecordBatch> = batches;
-    provenance.rows_out = counted.iter().map(|batch| batch.num_rows() as u64).sum();
-    let configuration =
-        serde_json::to_string(&provenance).map_err(|e| Error::bug("provenance can't be serialised").because(e))?;
     let options = AppendOptions {
         schema_mode: promotion.schema_mode,
-        txn: Some(TxnUpdate { app_id: app_id.clone(), version: to, base: cursor.base }),
-        domains: vec![DomainMetadata { domain: cursor::domain(&app_id), configuration, removed: false }],
+        txn: Some(TxnUpdate { app_id, version: to, base: cursor.base }),
         commit: promotion.commit,
         parameters: [("promotion".to_owned(), Value::String(promotion.name.clone()))].into(),
         ..AppendOptions::default()
     };
-    let stream = futures::stream::iter(counted.into_iter().map(Ok));
+    land(target, rows, options, provenance).await
+}
+
+/// Writes the rows, and commits them with the cursor: provenance says how many there are.
+async fn land(target: &Table, rows: Rows, mut options: AppendOptions, mut provenance: Provenance) -> Result<Promoted> {
+    let prepared = target.prepare(&rows.schema, rows.stream, &options).await?;
+    provenance.rows_out = prepared.files.num_rows;
+    let configuration =
+        serde_json::to_string(&provenance).map_err(|e| Error::bug("provenance can't be serialised").because(e))?;
+    let domain = options.txn.as_ref().map(|txn| cursor::domain(&txn.app_id)).unwrap_or_default();
+    options.domains = vec![DomainMetadata { domain, configuration, removed: false }];
     let Provenance { from_version, to_version, rows_in, rows_out, .. } = provenance;
-    match target.append(&rows.schema, stream, &options).await? {
+    match target.commit_prepared(prepared, &options).await? {
         Written::Committed(report) => {
             Ok(Promoted::Committed { from_version, to_version, rows_in, rows_out, version: report.version })
         }
@@ -165,8 +156,8 @@ async fn commit(
             let to_version = u64::try_from(version).map_or(to_version, Version);
             Ok(Promoted::AlreadyApplied { to_version })
         }
-        Written::NothingToDo { .. } => {
-            Err(target.named(Error::bug("a promotion without its cursor").version(into.version())))
+        Written::NothingToDo { version } => {
+            Err(target.named(Error::bug("a promotion without its cursor").version(version)))
         }
     }
 }

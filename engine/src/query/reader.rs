@@ -35,12 +35,15 @@ const KEPT_FOOTERS: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ExpectedRows(pub(super) u64);
 
+/// Footers kept, the oldest first.
+type Footers = VecDeque<(Path, Arc<ParquetMetaData>)>;
+
 /// Reads the data files of one version of a table.
 #[derive(Clone)]
 pub(super) struct DataFiles {
     store: TableStore,
     version: Version,
-    footers: Arc<Mutex<VecDeque<(Path, Arc<ParquetMetaData>)>>>,
+    footers: Arc<Mutex<Footers>>,
 }
 
 impl fmt::Debug for DataFiles {

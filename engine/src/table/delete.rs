@@ -44,6 +44,17 @@ pub struct Deletion {
     pub snapshot: Snapshot,
 }
 
+/// How rows of one file are deleted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// All of them match: the file goes.
+    WholeFile,
+    /// By a deletion vector.
+    Vectors,
+    /// By writing the others again.
+    Rewrite,
+}
+
 /// What becomes of one file.
 enum Change {
     Nothing,
@@ -112,10 +123,11 @@ impl Table {
         let filter = Filter::parse(snapshot, condition)?;
         let with_vectors = lakebed_txlog::protocol::supports(snapshot.protocol(), "deletionVectors")
             && snapshot.properties().enable_deletion_vectors()?;
+        let how = if with_vectors { How::Vectors } else { How::Rewrite };
         let pruned: Vec<(Add, bool)> =
             snapshot.prune(filter.predicate())?.iter().map(|pruned| (pruned.file.to_add(), pruned.all_match)).collect();
         let changes: Vec<Change> = stream::iter(pruned)
-            .map(|(add, all_match)| self.change(snapshot, &filter, add, all_match, with_vectors))
+            .map(|(add, all_match)| self.change(snapshot, &filter, add, if all_match { How::WholeFile } else { how }))
             .buffered(PARALLEL_FILES)
             .try_collect()
             .await?;
@@ -125,17 +137,10 @@ impl Table {
         self.carry_out(snapshot, &filter, changes).await.map(Some)
     }
 
-    async fn change(
-        &self,
-        snapshot: &Snapshot,
-        filter: &Filter,
-        add: Add,
-        all_match: bool,
-        with_vectors: bool,
-    ) -> Result<Change> {
+    async fn change(&self, snapshot: &Snapshot, filter: &Filter, add: Add, how: How) -> Result<Change> {
         let num_records = row_count(self.store(), &add).await?;
         let deleted = add.deletion_vector.as_ref().map_or(0, |dv| u64::try_from(dv.cardinality).unwrap_or(0));
-        if all_match {
+        if how == How::WholeFile {
             return Ok(Change::Remove { add, rows: num_records.saturating_sub(deleted) });
         }
         let matching = matching_rows(self.store(), snapshot, &add, filter).await?;
@@ -151,7 +156,10 @@ impl Table {
         if vector.cardinality() == num_records {
             return Ok(Change::Remove { add, rows });
         }
-        Ok(if with_vectors { Change::Vector { add, vector, num_records, rows } } else { Change::Rewrite { add, rows } })
+        Ok(match how {
+            How::Rewrite => Change::Rewrite { add, rows },
+            How::Vectors | How::WholeFile => Change::Vector { add, vector, num_records, rows },
+        })
     }
 
     /// Uploads what the changes need, and makes their transaction.

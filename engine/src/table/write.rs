@@ -71,6 +71,15 @@ pub struct OverwriteOptions {
     pub user_metadata: Option<String>,
 }
 
+/// The files of an append, written and in no commit yet.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    snapshot: Snapshot,
+    merged: Option<Metadata>,
+    /// What was written.
+    pub(crate) files: DataFiles,
+}
+
 impl Table {
     /// Appends a stream of batches of `given` schema in one commit.
     ///
@@ -87,6 +96,17 @@ impl Table {
         batches: impl Stream<Item = Result<RecordBatch>> + Send,
         options: &AppendOptions,
     ) -> Result<Written> {
+        let prepared = self.prepare(given, batches, options).await?;
+        self.commit_prepared(prepared, options).await
+    }
+
+    /// Writes the files of an append that is yet to be committed.
+    pub(crate) async fn prepare(
+        &self,
+        given: &Schema,
+        batches: impl Stream<Item = Result<RecordBatch>> + Send,
+        options: &AppendOptions,
+    ) -> Result<Prepared> {
         let snapshot = self.snapshot();
         let merged = match options.schema_mode {
             SchemaMode::Enforce => None,
@@ -94,6 +114,12 @@ impl Table {
         };
         let metadata = merged.as_ref().unwrap_or(snapshot.metadata());
         let files = self.write_files(&snapshot, metadata, given, batches, options.write.as_ref()).await?;
+        Ok(Prepared { snapshot, merged, files })
+    }
+
+    /// Commits what [`prepare`](Self::prepare) has written.
+    pub(crate) async fn commit_prepared(&self, prepared: Prepared, options: &AppendOptions) -> Result<Written> {
+        let Prepared { snapshot, merged, files } = prepared;
         if files.adds.is_empty() && options.txn.is_none() && merged.is_none() {
             return Ok(Written::NothingToDo { version: snapshot.version() });
         }

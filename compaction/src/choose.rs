@@ -183,7 +183,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use lakebed_txlog::action::{Add, DeletionVectorDescriptor};
-    use lakebed_txlog::snapshot::FileColumns;
+    use lakebed_txlog::files::FileColumns;
     use proptest::prelude::*;
 
     use super::*;

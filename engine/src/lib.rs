@@ -64,7 +64,7 @@
 //! | [`query`] | how does DataFusion read a table? |
 //! | [`table`] | what can be done with a table? |
 //! | [`cursor`] | how far has a promotion come? |
-//! | [`promote`] | how does a change of one table reach the next, exactly once? |
+//! | [`mod@promote`] | how does a change of one table reach the next, exactly once? |
 
 pub mod cursor;
 pub mod promote;

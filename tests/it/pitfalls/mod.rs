@@ -3,6 +3,7 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`corpus`] | which tables of other writers are there, and what do they hold? |
+//! | [`commits`] | does a commit land exactly once, whatever the store answers (C1–C4, C14, C19)? |
 //! | [`paths`] | do data paths name the right objects, and none outside the table (H1, L6, S8)? |
 //! | [`names`] | is every name under `_delta_log` known (L10)? |
 //! | [`partitions`] | do partition strings stand for the values that other engines see (S5, S8)? |
@@ -12,6 +13,7 @@
 //! | [`segments`] | is the log believed, and not the hint (L4, L5, L13)? |
 //! | [`statistics`] | are statistics written and read so that nobody is misled (S1–S4, S6, S7)? |
 
+mod commits;
 mod corpus;
 mod names;
 mod partitions;

@@ -67,7 +67,7 @@ async fn every_append_of_eight_processes_lands(place: Place, test: &str) {
     let seconds = (clock.monotonic() - began).as_secs_f64();
     check(&place, &told).await;
     let commits = COMMITS as f64;
-    let each = |kind| requests[kind] as f64 / commits;
+    let each = |kind: &str| requests[kind] as f64 / commits;
     say(&format!(
         "{test}: {COMMITS} commits of {WRITERS} processes in {seconds:.1} s; a commit takes {:.2} PUTs and {:.2} GETs of the log; \
          beside them {} LISTs, and {} PUTs of checkpoints and hints",

@@ -117,6 +117,7 @@ impl Table {
         let changes: Vec<Change> = stream::iter(pruned)
             .map(|(add, all_match)| self.change(snapshot, &filter, add, all_match, with_vectors))
             .buffered(PARALLEL_FILES)
+            .boxed()
             .try_collect()
             .await?;
         if changes.iter().all(|change| matches!(change, Change::Nothing)) {

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use lakebed::AppendOptions;
-use lakebed_tests::plan::{IDS_PER_WRITER, Plan, Step, rows};
+use futures::stream;
+use lakebed::query::ScanRequest;
+use lakebed::{AppendOptions, OverwriteOptions, Replace, Table, TimestampMs, Version};
+use lakebed_tests::plan::{IDS_PER_WRITER, Plan, Step, rows, schema};
+use lakebed_txlog::drive::CommitOptions;
 use lakebed_txlog::env::SystemEnv;
 use serde_json::Value;
 
@@ -113,4 +116,29 @@ async fn every_append_of_eight_handles_of_one_process_lands() {
         told.extend(task.await.unwrap());
     }
     check(&place, &told).await;
+}
+
+/// What a table does can be given to a runtime: it compiles.
+#[allow(clippy::let_underscore_future, reason = "nothing runs")]
+fn every_future_of_a_table_can_be_spawned(table: &Table) {
+    fn spawnable<T>(future: impl Future<Output = T> + Send + 'static) {
+        drop(future);
+    }
+    let owned = || table.clone();
+    let table = owned();
+    spawnable(async move { Table::open("t").await });
+    spawnable(async move { table.append_batches(Vec::new(), &AppendOptions::default()).await });
+    let table = owned();
+    spawnable(async move {
+        let rows = stream::iter([rows(&[1]).map_err(|e| lakebed::Error::invalid(e.to_string()))]);
+        table.overwrite(Replace::Table, &schema(), rows, &OverwriteOptions::default()).await
+    });
+    let table = owned();
+    spawnable(async move { table.delete("id = 1", &CommitOptions::default()).await });
+    let table = owned();
+    spawnable(async move { table.scan(&table.snapshot(), &ScanRequest::default()).await });
+    let table = owned();
+    spawnable(async move { (table.refresh().await, table.at(Version(1)).await, table.checkpoint().await) });
+    let table = owned();
+    spawnable(async move { (table.history(3).await, table.as_of(TimestampMs(0)).await) });
 }

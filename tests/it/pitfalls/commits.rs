@@ -13,10 +13,9 @@ use lakebed::store::{CredentialSource, S3Keys, StoreSettings, TableStore, TableU
 use lakebed::{AppendOptions, CreateTable, ErrorKind, Result, Table, TimestampMs, Version, Written};
 use lakebed_tests::faults::{Answer, Failure, Faulty};
 use lakebed_tests::plan::{rows, schema};
-use lakebed_txlog::commit::Transaction;
-use lakebed_txlog::conflict::Kind;
 use lakebed_txlog::drive::CommitOptions;
 use lakebed_txlog::env::{Env, SystemEnv};
+use lakebed_txlog::transaction::{Kind, Transaction};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};

@@ -2,6 +2,7 @@
 //!
 //! | module | question it answers |
 //! |---|---|
+//! | [`commit`] | what does a commit cost, and what is left of it when its writer dies or races? |
 //! | [`conformance`] | do we read every table of the corpus as its writer left it? |
 //! | [`interop`] | what do nine engines that people use make of our tables? |
 //! | [`machine`] | where is the shared folder, where is the cache, and does CI insist? |
@@ -15,6 +16,7 @@
 #![allow(dead_code, reason = "support that not every subject uses")]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod commit;
 mod conformance;
 mod interop;
 mod machine;

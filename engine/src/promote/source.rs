@@ -24,6 +24,7 @@ pub(super) async fn gained(source: &Table, first: Version, to: &Snapshot) -> Res
     let commits: Vec<_> = stream::iter(first.0..=to.version().0)
         .map(|version| async move { (Version(version), log.commit_at(Version(version)).await) })
         .buffered(PARALLEL_GETS)
+        .boxed()
         .collect()
         .await;
     let mut adds = Vec::new();
@@ -39,8 +40,12 @@ pub(super) async fn gained(source: &Table, first: Version, to: &Snapshot) -> Res
         }
         adds.extend(commit.adds.into_iter().filter(|add| add.data_change));
     }
-    let counts: Vec<u64> =
-        stream::iter(&adds).map(|add| row_count(source.store(), add)).buffered(PARALLEL_GETS).try_collect().await?;
+    let counts: Vec<u64> = stream::iter(&adds)
+        .map(|add| row_count(source.store(), add))
+        .buffered(PARALLEL_GETS)
+        .boxed()
+        .try_collect()
+        .await?;
     Ok(Gained { num_rows: counts.iter().sum(), adds })
 }
 

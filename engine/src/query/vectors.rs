@@ -32,6 +32,7 @@ pub(super) async fn load(store: &TableStore, adds: &[Add]) -> Result<Vec<Option<
     let fetched: Vec<Vec<(usize, DeletionVector)>> = stream::iter(by_file)
         .map(|(path, slices)| fetch(store, path, slices))
         .buffered(PARALLEL_FILES)
+        .boxed()
         .try_collect()
         .await?;
     for (at, vector) in fetched.into_iter().flatten() {

@@ -129,6 +129,7 @@ impl Table {
         let changes: Vec<Change> = stream::iter(pruned)
             .map(|(add, all_match)| self.change(snapshot, &filter, add, if all_match { How::WholeFile } else { how }))
             .buffered(PARALLEL_FILES)
+            .boxed()
             .try_collect()
             .await?;
         if changes.iter().all(|change| matches!(change, Change::Nothing)) {

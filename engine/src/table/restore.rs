@@ -144,6 +144,7 @@ impl Table {
                 }
             })
             .buffer_unordered(PARALLEL_REQUESTS)
+            .boxed()
             .try_collect::<Vec<()>>()
             .await
             .map(|_| ())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
-use futures::{Stream, stream};
+use futures::{FutureExt, Stream, stream};
 use lakebed_txlog::action::{Action, DomainMetadata, Metadata, PartitionValues};
 use lakebed_txlog::commit::Outcome;
 use lakebed_txlog::conflict::Conflict;
@@ -113,7 +113,7 @@ impl Table {
             SchemaMode::Merge => self.merged(&snapshot, given)?,
         };
         let metadata = merged.as_ref().unwrap_or(snapshot.metadata());
-        let files = self.write_files(&snapshot, metadata, given, batches, options.write.as_ref()).await?;
+        let files = self.write_files(&snapshot, metadata, given, batches, options.write.as_ref()).boxed().await?;
         Ok(Prepared { snapshot, merged, files })
     }
 
@@ -166,7 +166,7 @@ impl Table {
         }
         let (schema, id) = (Arc::clone(snapshot.schema()), snapshot.metadata().id.clone());
         let metadata = snapshot.metadata().clone();
-        let files = self.write_files(&snapshot, &metadata, given, batches, options.write.as_ref()).await?;
+        let files = self.write_files(&snapshot, &metadata, given, batches, options.write.as_ref()).boxed().await?;
         let until = self.env().monotonic() + options.commit.deadline;
         loop {
             let (transaction, removed) = self.overwrite_transaction(&snapshot, replace, &files, options);
@@ -200,9 +200,9 @@ impl Table {
             Some(options) => options.clone(),
             None => WriteOptions::for_table(metadata).map_err(|e| self.named(e))?,
         };
-        write_stream(self.store(), &Arc::new(layout), &options, self.env(), given, batches)
-            .await
-            .map_err(|e| self.named(e))
+        // Boxed, so that a caller's future is `Send` for every lifetime of what it borrows: rustc can't see through it.
+        let writing = write_stream(self.store(), &Arc::new(layout), &options, self.env(), given, batches).boxed().await;
+        writing.map_err(|e| self.named(e))
     }
 
     /// The table's metadata with the columns that `given` adds; `None` where it adds none.

@@ -3,6 +3,7 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`corpus`] | which tables of other writers are there, and what do they hold? |
+//! | [`commits`] | does a commit land exactly once, whatever the store answers (C1–C4, C14, C19)? |
 //! | [`paths`] | do data paths name the right objects, and none outside the table (H1, L6, S8)? |
 //! | [`names`] | is every name under `_delta_log` known (L10)? |
 //! | [`partitions`] | do partition strings stand for the values that other engines see (S5, S8)? |
@@ -13,6 +14,7 @@
 //! | [`maintenance`] | do compaction and vacuum bring rows back, or take files away (C6, C10, D5, D6, D7, D12)? |
 //! | [`statistics`] | are statistics written and read so that nobody is misled (S1–S4, S6, S7)? |
 
+mod commits;
 mod corpus;
 mod maintenance;
 mod names;

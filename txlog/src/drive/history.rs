@@ -59,9 +59,11 @@ impl Log {
         let files = self.commit_files(&snapshot).await?;
         let first = files.len().saturating_sub(limit);
         let times = monotonic(&files);
-        let entries: Vec<Option<Entry>> = stream::iter(files.iter().zip(times).skip(first))
-            .map(|(file, time)| self.entry(file.version, time, regime))
+        let wanted: Vec<_> = files.iter().map(|file| file.version).zip(times).skip(first).collect();
+        let entries: Vec<Option<Entry>> = stream::iter(wanted)
+            .map(|(version, time)| self.entry(version, time, regime))
             .buffered(PARALLEL_GETS)
+            .boxed()
             .try_collect()
             .await?;
         let mut entries: Vec<Entry> = entries.into_iter().flatten().collect();

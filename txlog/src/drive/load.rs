@@ -2,6 +2,8 @@
 //!
 //! The hint, then one listing from it, then the checkpoint and the commits after it. A hint that leads nowhere costs a
 //! listing of the whole log; a damaged checkpoint costs an older one and more commits (pitfalls L4, L5).
+//!
+//! Streams of requests are boxed: rustc can't see otherwise that a future around them is `Send`, and a runtime needs that.
 
 use std::sync::Arc;
 
@@ -82,9 +84,11 @@ async fn build(store: &LogStore, segment: &Segment) -> Result<Snapshot, Failure>
         Some(checkpoint) => Some(read_checkpoint(store, checkpoint).await?),
         None => None,
     };
-    let commits: Vec<Commit> = stream::iter(segment.commits().iter().map(|file| file.version))
+    let versions: Vec<Version> = segment.commits().iter().map(|file| file.version).collect();
+    let commits: Vec<Commit> = stream::iter(versions)
         .map(|version| commit(store, version))
         .buffered(PARALLEL_GETS)
+        .boxed()
         .try_collect()
         .await
         .map_err(Failure::Other)?;
@@ -136,12 +140,14 @@ async fn read_checkpoint(store: &LogStore, checkpoint: &Checkpoint) -> Result<Sn
 }
 
 async fn read_contents(store: &LogStore, checkpoint: &Checkpoint) -> Result<Contents> {
-    let parts: Vec<Contents> = stream::iter(checkpoint.files.iter().map(|file| file.name.clone()))
+    let names: Vec<LogName> = checkpoint.files.iter().map(|file| file.name.clone()).collect();
+    let parts: Vec<Contents> = stream::iter(names)
         .map(|name| async move {
             let json = checkpoint.kind == CheckpointKind::Uuid(CheckpointFormat::Json);
             read_file(store, name, if json { CheckpointFormat::Json } else { CheckpointFormat::Parquet }).await
         })
         .buffered(PARALLEL_GETS)
+        .boxed()
         .try_collect()
         .await?;
     let mut contents = Contents::default();
@@ -151,6 +157,7 @@ async fn read_contents(store: &LogStore, checkpoint: &Checkpoint) -> Result<Cont
     let sidecars: Vec<Contents> = stream::iter(sidecars)
         .map(|name| read_file(store, name, CheckpointFormat::Parquet))
         .buffered(PARALLEL_GETS)
+        .boxed()
         .try_collect()
         .await?;
     sidecars.into_iter().for_each(|part| contents.merge(part));

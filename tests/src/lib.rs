@@ -1,0 +1,11 @@
+//! What the integration tests share with the processes that they start.
+//!
+//! | module | question it answers |
+//! |---|---|
+//! | [`requests`] | which requests does a table make of its store? |
+//! | [`faults`] | which answers of a store can a test choose? |
+//! | [`plan`] | what does a writer do next, and what is in the table then? |
+
+pub mod faults;
+pub mod plan;
+pub mod requests;

@@ -5,17 +5,17 @@ mod sql;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::Int64Type;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use lakebed_txlog::action::{Action, Add};
-use lakebed_txlog::commit::{Outcome, Transaction};
-use lakebed_txlog::conflict::Kind;
+use lakebed_txlog::commit::Outcome;
 use lakebed_txlog::drive::CommitOptions;
-use lakebed_txlog::env::{Env, SystemEnv};
+use lakebed_txlog::env::SystemEnv;
 use lakebed_txlog::schema::{DataType, StructField, StructType};
 use lakebed_txlog::snapshot::Snapshot;
+use lakebed_txlog::transaction::{Kind, Transaction};
 
 use super::{Rows, ScanRequest, Session, scan};
 use crate::store::{StoreSettings, TableStore, TableUrl};

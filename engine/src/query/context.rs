@@ -14,6 +14,7 @@ use lakebed_txlog::{Error, Result};
 use super::dialect::LakebedDialect;
 use super::failure::planning;
 use super::names::{self, Names};
+use super::zeros::OneZero;
 
 /// In how many streams at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,9 @@ pub(super) fn context(streams: Streams) -> SessionContext {
     options.sql_parser.map_string_types_to_utf8view = false;
     options.execution.parquet.pushdown_filters = true;
     options.execution.parquet.reorder_filters = true;
-    SessionContext::new_with_config(config)
+    let context = SessionContext::new_with_config(config);
+    context.add_analyzer_rule(Arc::new(OneZero));
+    context
 }
 
 /// The condition `sql` on the columns of `schema`: names resolved, types coerced.

@@ -9,6 +9,7 @@
 //! | `names` | which column does a name mean? |
 //! | `dialect` | which SQL is understood? |
 //! | `context` | how is DataFusion set up for Delta tables? |
+//! | `zeros` | is `-0.0` equal to `0.0`? |
 //! | `provider` | how is one version of a table a table to DataFusion? |
 //! | `pushed` | what does a condition say that files can be judged by? |
 //! | `files` | what is read of which files? |
@@ -38,6 +39,10 @@ mod scan;
 mod session;
 mod travel;
 mod vectors;
+mod zeros;
+
+#[cfg(test)]
+mod tests;
 
 pub use filter::{Filter, matching_rows, remaining_rows};
 pub use scan::{Rows, ScanRequest, scan};

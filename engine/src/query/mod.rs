@@ -30,6 +30,7 @@ mod failure;
 mod files;
 mod filter;
 mod fit;
+mod floats;
 mod names;
 mod provider;
 mod pushed;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use datafusion::common::{DFSchema, DFSchemaRef};
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::optimizer::Analyzer;
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::DFParserBuilder;
@@ -13,6 +14,7 @@ use lakebed_txlog::{Error, Result};
 
 use super::dialect::LakebedDialect;
 use super::failure::planning;
+use super::floats::{self, DecimalsYield};
 use super::names::{self, Names};
 use super::zeros::OneZero;
 
@@ -37,7 +39,11 @@ pub(super) fn context(streams: Streams) -> SessionContext {
     options.sql_parser.map_string_types_to_utf8view = false;
     options.execution.parquet.pushdown_filters = true;
     options.execution.parquet.reorder_filters = true;
-    let context = SessionContext::new_with_config(config);
+    let mut analyzer = Analyzer::new();
+    analyzer.add_function_rewrite(Arc::new(DecimalsYield));
+    let mut state = SessionStateBuilder::new().with_config(config).with_default_features();
+    *state.analyzer() = Some(analyzer);
+    let context = SessionContext::new_with_state(state.build());
     context.add_analyzer_rule(Arc::new(OneZero));
     context
 }
@@ -55,8 +61,10 @@ pub(super) fn condition(state: &SessionState, sql: &str, schema: DFSchemaRef) ->
     }
     let known = Names::of_schemas([schema.as_arrow()]);
     names::correct_expr(&mut parsed.expr, &known);
+    floats::exponents(&mut parsed.expr);
     let expr = state.create_logical_expr_from_sql_expr(parsed, &schema).map_err(planning).map_err(refused)?;
     check_rowwise(&expr).map_err(refused)?;
+    let expr = floats::decimals_yield(expr, &schema).map_err(planning).map_err(refused)?;
     let coerced = simplifier(state, &schema).coerce(expr, &schema).map_err(planning).map_err(refused)?;
     let data_type = coerced.get_type(schema.as_ref()).map_err(planning).map_err(refused)?;
     if !matches!(data_type, arrow::datatypes::DataType::Boolean | arrow::datatypes::DataType::Null) {

@@ -31,6 +31,7 @@ mod failure;
 mod files;
 mod filter;
 mod fit;
+mod floats;
 mod names;
 mod provider;
 mod pushed;

@@ -22,7 +22,7 @@ use lakebed_txlog::schema::{ColumnMappingMode, ColumnPath, DataType, StructType,
 use lakebed_txlog::{Error, Result};
 
 use super::exact;
-use super::layout::TableLayout;
+use super::layout::{TableLayout, varchar_length};
 
 /// Turns batches of one schema into the table's.
 #[derive(Debug)]
@@ -75,6 +75,8 @@ struct Column {
     given: Option<usize>,
     target: FieldRef,
     shape: Shape,
+    /// The most characters that a value may have: the column is a `varchar(n)`.
+    max_chars: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -99,7 +101,8 @@ impl Conform {
             let field = &column.field;
             let target = Arc::new(field.to_arrow()?);
             let given = given.resolve(&field.name)?.map(|(index, _)| index);
-            Ok(Column { path: ColumnPath::new([&field.name]), given, target, shape: Shape::Flat })
+            let max_chars = varchar_length(field);
+            Ok(Column { path: ColumnPath::new([&field.name]), given, target, shape: Shape::Flat, max_chars })
         });
         let partitions = partitions.collect::<Result<Vec<_>>>()?;
         let file_schema = Arc::clone(layout.file_schema());
@@ -166,7 +169,8 @@ impl Planner {
             let found = given.resolve(&field.name)?;
             let given_type = found.map(|(_, given)| &given.data_type);
             let shape = self.shape(&field.data_type, given_type, target, &path)?;
-            columns.push(Column { path, given: found.map(|(index, _)| index), target: Arc::clone(target), shape });
+            let (given, target) = (found.map(|(index, _)| index), Arc::clone(target));
+            columns.push(Column { path, given, target, shape, max_chars: varchar_length(field) });
         }
         if columns.len() == targets.len() {
             return Ok(columns);
@@ -178,7 +182,8 @@ impl Planner {
         let inside = |name: &str, table: &DataType, given: &DataType, target: &FieldRef| {
             let path = path.child(name);
             let shape = self.shape(table, Some(given), target, &path)?;
-            Ok::<_, Error>(Box::new(Column { path, given: Some(0), target: Arc::clone(target), shape }))
+            let target = Arc::clone(target);
+            Ok::<_, Error>(Box::new(Column { path, given: Some(0), target, shape, max_chars: None }))
         };
         Ok(match (table, given, target.data_type()) {
             (DataType::Struct(table), Some(DataType::Struct(given)), ArrowType::Struct(targets)) => {
@@ -222,6 +227,9 @@ impl Column {
         };
         if !self.target.is_nullable() {
             self.refuse_nulls(&made, outer)?;
+        }
+        if let Some(max_chars) = self.max_chars {
+            self.refuse_longer(&made, max_chars)?;
         }
         Ok(made)
     }
@@ -303,6 +311,20 @@ impl Column {
             self.path,
             made.len()
         )))
+    }
+
+    fn refuse_longer(&self, made: &ArrayRef, max_chars: usize) -> Result<()> {
+        let Some(values) = made.as_string_opt::<i32>() else { return Ok(()) };
+        // A character is at least one byte.
+        let is_longer = |value: &str| value.len() > max_chars && value.chars().count() > max_chars;
+        match values.iter().flatten().find(|value| is_longer(value)) {
+            None => Ok(()),
+            Some(value) => Err(Error::invalid(format!(
+                "column {} is a varchar({max_chars}), and a value has {} characters",
+                self.path,
+                value.chars().count()
+            ))),
+        }
     }
 
     fn name(&self) -> String {

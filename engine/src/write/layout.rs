@@ -34,7 +34,8 @@ impl TableLayout {
     /// # Errors
     ///
     /// `Corrupt` where the metadata contradicts itself; `Unsupported` for a type that this release doesn't know, and,
-    /// naming the column, for an invariant, a generation expression or an identity: their values aren't checked here;
+    /// naming the column, for an invariant, a generation expression, an identity, or Spark's `char(n)`: their values
+    /// aren't checked here;
     /// `InvalidRequest` where every column is `void` or a partition column.
     pub fn new(metadata: &Metadata, mode: ColumnMappingMode) -> Result<TableLayout> {
         let schema = StructType::from_json(&metadata.schema_string)?;
@@ -82,6 +83,13 @@ impl TableLayout {
     }
 }
 
+/// The most characters that a value of Spark's `varchar(n)` may have. Not of `char(n)`, whose values are padded, nor of
+/// one inside another type.
+pub(crate) fn varchar_length(field: &StructField) -> Option<usize> {
+    let declared = field.metadata.char_varchar_type()?;
+    declared.strip_prefix("varchar(")?.strip_suffix(')')?.trim().parse().ok()
+}
+
 /// Columns whose values a writer must check or make are refused by name, since neither is done here.
 fn refuse_unenforced(schema: &StructType) -> Result<()> {
     let mut refused = Vec::new();
@@ -92,6 +100,9 @@ fn refuse_unenforced(schema: &StructType) -> Result<()> {
         }
         if metadata.generation_expression().is_some() {
             refused.push(format!("column {} is generated", field.name));
+        }
+        if let Some(declared) = metadata.char_varchar_type().filter(|_| varchar_length(field).is_none()) {
+            refused.push(format!("column {} is a {declared}", field.name));
         }
         if metadata.is_identity() {
             refused.push(format!("column {} is an identity column", field.name));

@@ -22,6 +22,8 @@ pub(super) struct Case {
     #[serde(default)]
     pub(super) unreachable_versions_checked: Vec<u64>,
     #[serde(default)]
+    pub(super) skipping: Vec<Condition>,
+    #[serde(default)]
     pub(super) timestamps: Vec<Committed>,
     #[serde(default)]
     pub(super) timestamp_travel: Vec<AsOf>,
@@ -68,6 +70,14 @@ pub(super) struct Committed {
 pub(super) struct AsOf {
     pub(super) timestamp_ms: i64,
     pub(super) version: Option<u64>,
+}
+
+/// A condition, how many rows match it, and how many files Spark reads to find them.
+#[derive(Debug, Deserialize)]
+pub(super) struct Condition {
+    pub(super) predicate_sql: String,
+    pub(super) rows: u64,
+    pub(super) files_after_pruning: u64,
 }
 
 /// A statement that Spark refused.

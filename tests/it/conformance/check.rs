@@ -1,11 +1,15 @@
 //! Does one table answer as its case says?
 
+use lakebed::query::ScanRequest;
+use lakebed::store::TableStore;
 use lakebed_txlog::drive::Log;
+use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::{Error, ErrorKind, Version};
 
 use super::case::{Case, Expect};
 use super::place::Place;
-use super::{refuse, snapshot, travel};
+use super::skipping::FilesLeft;
+use super::{refuse, rows, skipping, snapshot, travel};
 
 /// A way in which a table didn't answer as it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,11 +24,12 @@ pub(super) enum Problem {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Checked {
     pub(super) problems: Vec<Problem>,
+    pub(super) files_left: FilesLeft,
 }
 
 impl Checked {
     pub(super) fn of(problem: Problem) -> Checked {
-        Checked { problems: vec![problem] }
+        Checked { problems: vec![problem], ..Checked::default() }
     }
 
     /// Notes an error where there should be none.
@@ -53,21 +58,43 @@ pub(super) fn described(error: &Error) -> String {
 pub(super) async fn check(case: &Case) -> Checked {
     let mut checked = Checked::default();
     let place = Place::to_read(case);
-    let opened = place.open().await;
+    let opened = match place.store() {
+        Ok(store) => place.open().await.map(|log| (store, log)),
+        Err(error) => Err(error),
+    };
     match (case.expect, opened) {
         (Expect::Error, Err(error)) => the_error(case, &error, &mut checked),
-        (Expect::Error, Ok(_)) => checked.wrong("opens"),
+        (Expect::Error, Ok((store, log))) => match rows::scan(&store, &log.snapshot(), &ScanRequest::default()).await {
+            Ok(_) => checked.wrong("opens, and is scanned"),
+            Err(error) => the_error(case, &error, &mut checked),
+        },
         (Expect::Catalog, Err(error)) if error.kind() == ErrorKind::Unsupported => {}
         (Expect::Catalog, Ok(_)) => checked.wrong("opens without its catalog"),
         (_, Err(error)) => checked.refused("opening", &error),
-        (_, Ok(log)) => {
+        (_, Ok((store, log))) => {
             snapshot::compare(case, &log.snapshot(), &mut checked);
-            versions(case, &log, &mut checked).await;
+            newest(case, &store, &log.snapshot(), &mut checked).await;
+            versions(case, &store, &log, &mut checked).await;
+            unreachable(case, &store, &log, &mut checked).await;
+            skipping::check(case, &store, &log.snapshot(), &mut checked).await;
             travel::check(case, &log, &mut checked).await;
             refuse::check(case, &mut checked).await;
         }
     }
     checked
+}
+
+/// The newest version has the rows that it should; where the data files aren't there, a scan names one.
+async fn newest(case: &Case, store: &TableStore, snapshot: &Snapshot, checked: &mut Checked) {
+    if case.expect == Expect::Rows {
+        return rows::check("the newest version", store, snapshot, &case.expected("rows.parquet"), checked).await;
+    }
+    match rows::scan(store, snapshot, &ScanRequest::default()).await {
+        Ok(_) => checked.wrong("is scanned without its data files"),
+        Err(error) if error.kind() == ErrorKind::NotFound && error.at_path().is_some() => {}
+        Err(error) if error.kind() == ErrorKind::Unsupported => checked.refused("scanning the newest version", &error),
+        Err(error) => checked.wrong(format!("scanned without its data files, fails by {}", described(&error))),
+    }
 }
 
 /// The error is of the kind that says what to do next.
@@ -84,23 +111,37 @@ fn the_error(case: &Case, error: &Error, checked: &mut Checked) {
     }
 }
 
-/// Older versions have the files that they had; those that are gone stay gone.
-async fn versions(case: &Case, log: &Log, checked: &mut Checked) {
+/// Older versions have the files and rows that they had.
+async fn versions(case: &Case, store: &TableStore, log: &Log, checked: &mut Checked) {
     for (version, expected) in &case.time_travel {
-        match log.at(Version(*version)).await {
-            Ok(snapshot) => {
-                if snapshot.version() != Version(*version) {
-                    checked.wrong(format!("version {version} opens {}", snapshot.version()));
-                }
-                if expected.num_files.is_some_and(|num_files| num_files != snapshot.num_files()) {
-                    checked.wrong(format!(
-                        "version {version} has {} files instead of {:?}",
-                        snapshot.num_files(),
-                        expected.num_files
-                    ));
-                }
+        let what = format!("version {version}");
+        let snapshot = match log.at(Version(*version)).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                checked.refused(&format!("opening {what}"), &error);
+                continue;
             }
-            Err(error) => checked.refused(&format!("opening version {version}"), &error),
+        };
+        if snapshot.version() != Version(*version) {
+            checked.wrong(format!("{what} opens {}", snapshot.version()));
+        }
+        if let Some(num_files) = expected.num_files.filter(|num_files| *num_files != snapshot.num_files()) {
+            checked.wrong(format!("{what} has {} files instead of {num_files}", snapshot.num_files()));
+        }
+        let rows = case.expected(&format!("rows_v{version}.parquet"));
+        if rows.is_file() {
+            rows::check(&what, store, &snapshot, &rows, checked).await;
+        }
+    }
+}
+
+/// Versions whose log or files are gone stay gone.
+async fn unreachable(case: &Case, store: &TableStore, log: &Log, checked: &mut Checked) {
+    for version in &case.unreachable_versions_checked {
+        if let Ok(snapshot) = log.at(Version(*version)).await
+            && rows::scan(store, &snapshot, &ScanRequest::default()).await.is_ok()
+        {
+            checked.wrong(format!("version {version} is scanned, though it is gone"));
         }
     }
 }

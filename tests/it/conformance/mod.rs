@@ -5,6 +5,8 @@
 //! | [`case`] | which tables are there, and what does each ask for? |
 //! | [`place`] | where does the table lie that a test may change? |
 //! | [`check`] | does one table answer as its case says? |
+//! | [`rows`] | are these the rows that the writer's table holds? |
+//! | [`skipping`] | does a condition find every row, in few files? |
 //! | [`snapshot`] | is this snapshot the one that the writer's log means? |
 //! | [`travel`] | which version does a time open? |
 //! | [`refuse`] | does a writer keep off what it can't keep right? |
@@ -20,6 +22,8 @@ mod not_yet;
 mod place;
 mod refuse;
 mod report;
+mod rows;
+mod skipping;
 mod snapshot;
 mod travel;
 

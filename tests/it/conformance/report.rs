@@ -5,6 +5,7 @@ use std::io::Write;
 
 use super::case::Case;
 use super::check::{Checked, Problem};
+use super::skipping::FilesLeft;
 
 /// How much of a case is shown when it fails.
 const MAX_PROBLEMS: usize = 4;
@@ -15,6 +16,7 @@ pub(super) struct Report {
     corpus: String,
     total: Counts,
     by_feature: BTreeMap<String, Counts>,
+    files_left: FilesLeft,
     faults: Vec<String>,
 }
 
@@ -43,13 +45,22 @@ enum Verdict {
 
 impl Report {
     pub(super) fn new(corpus: &str) -> Report {
-        Report { corpus: corpus.to_owned(), total: Counts::default(), by_feature: BTreeMap::new(), faults: Vec::new() }
+        Report {
+            corpus: corpus.to_owned(),
+            total: Counts::default(),
+            by_feature: BTreeMap::new(),
+            files_left: FilesLeft::default(),
+            faults: Vec::new(),
+        }
     }
 
     /// Adds a case; `reason` is why the list says that it isn't read yet.
     pub(super) fn add(&mut self, case: &Case, checked: &Checked, reason: Option<&str>) {
         let verdict = verdict(checked, reason);
         self.total.count(&verdict);
+        self.files_left.ours += checked.files_left.ours;
+        self.files_left.sparks += checked.files_left.sparks;
+        self.files_left.all += checked.files_left.all;
         for feature in &case.features {
             self.by_feature.entry(feature.clone()).or_default().count(&verdict);
         }
@@ -70,6 +81,8 @@ impl Report {
         for (feature, counts) in self.by_feature.iter().map(|(f, c)| (f.clone(), *c)).chain(total) {
             out.push_str(&format!("{feature:<44} {:>6}  {:>6}  {:>7}\n", counts.passed, counts.failed, counts.not_yet));
         }
+        let FilesLeft { ours, sparks, all } = self.files_left;
+        out.push_str(&format!("files left by conditions: {ours} of {all}; Spark leaves {sparks}\n"));
         let _ = std::io::stdout().lock().write_all(out.as_bytes());
     }
 }
@@ -106,7 +119,8 @@ fn cut(text: &str) -> String {
 #[test]
 fn a_listed_case_may_be_refused_and_nothing_else() {
     let refused = Checked::of(Problem::Refused("variant".to_owned()));
-    let wrong = Checked { problems: vec![Problem::Refused("x".to_owned()), Problem::Wrong("a row".to_owned())] };
+    let mut wrong = refused.clone();
+    wrong.wrong("a row");
     assert!(matches!(verdict(&refused, Some("why")), Verdict::NotYet));
     assert!(matches!(verdict(&refused, None), Verdict::Failed(_)));
     assert!(matches!(verdict(&wrong, Some("why")), Verdict::Failed(_)));

@@ -106,7 +106,7 @@ pub fn supports(protocol: &Protocol, name: &str) -> bool {
 }
 
 /// Under which names the table's columns stand in files: the property, where readers must honour it (reader version 2,
-/// or 3 with the feature named), else `none`.
+/// or 3 with the feature named, be it for writers alone), else `none`.
 ///
 /// # Errors
 /// `Corrupt` for a mode that isn't one.
@@ -114,7 +114,12 @@ pub fn column_mapping_mode(protocol: &Protocol, metadata: &Metadata) -> Result<C
     let honoured = match protocol.min_reader_version {
         ..2 => false,
         2 => true,
-        _ => protocol.reader_features.iter().flatten().any(|name| name == "columnMapping"),
+        // delta-spark 3.1 raised tables to version 3 without naming the feature for readers.
+        _ => [&protocol.reader_features, &protocol.writer_features]
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|name| name == "columnMapping"),
     };
     match honoured {
         true => TableProperties::new(&metadata.configuration).column_mapping_mode(),
@@ -313,6 +318,7 @@ mod tests {
         assert_eq!(column_mapping_mode(&protocol, &mapped).unwrap(), ColumnMappingMode::Id);
         assert_eq!(column_mapping_mode(&legacy(1, 2), &mapped).unwrap(), ColumnMappingMode::None);
         assert_eq!(column_mapping_mode(&named(&[], &[]), &mapped).unwrap(), ColumnMappingMode::None);
+        assert_eq!(column_mapping_mode(&named(&[], &["columnMapping"]), &mapped).unwrap(), ColumnMappingMode::Id);
         let both = named(&["columnMapping"], &["columnMapping"]);
         assert_eq!(column_mapping_mode(&both, &mapped).unwrap(), ColumnMappingMode::Id);
     }

@@ -127,9 +127,26 @@ fn columns_that_would_go_unchecked_are_refused_by_name() {
         let metadata = Metadata { schema_string: StructType::new([field]).to_json(), ..Metadata::default() };
         TableLayout::new(&metadata, ColumnMappingMode::None).unwrap_err()
     };
-    for key in ["delta.invariants", "delta.generationExpression"] {
-        let error = with(key, "x > 3");
+    for (key, value) in [
+        ("delta.invariants", "x > 3"),
+        ("delta.generationExpression", "x > 3"),
+        ("__CHAR_VARCHAR_TYPE_STRING", "char(3)"),
+        ("__CHAR_VARCHAR_TYPE_STRING", "array<varchar(3)>"),
+    ] {
+        let error = with(key, value);
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.message().contains("column n"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_varchar_takes_values_of_its_length_and_refuses_longer_ones() {
+    let mut field = StructField::nullable("v", DataType::STRING);
+    field.metadata.insert("__CHAR_VARCHAR_TYPE_STRING", "varchar(5)");
+    let table = Table::new("varchar", [field], &[]);
+    let rows = |values: Vec<Option<&str>>| vec![batch(vec![("v", Arc::new(StringArray::from(values)) as ArrayRef)])];
+    let error = table.refused(rows(vec![Some("a"), Some("sixsix")])).await;
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+    assert!(error.message().contains("column v is a varchar(5), and a value has 6 characters"), "{error}");
+    assert_eq!(table.write(rows(vec![Some("äöüßé"), None, Some("")])).await.unwrap().adds.len(), 1);
 }

@@ -8,8 +8,12 @@
 //! ```
 
 mod engine;
+mod history;
+mod matrix;
 mod refusals;
 pub(crate) mod samples;
+mod turns;
+mod twin;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -120,8 +124,17 @@ pub(crate) fn everyone_reads(suite: &str, tables: &[Table]) {
 
 /// What the harness itself makes of the expected rows.
 fn expected(table: &Table) -> Value {
-    let request = json!({"op": "read", "table": table.rows});
-    engine::EXPECTED.ask(&request).unwrap_or_else(|failure| panic!("expected rows of {}: {failure}", table.name))
+    of_file(&table.rows)
+}
+
+fn of_file(rows: &Path) -> Value {
+    let request = json!({"op": "read", "table": rows});
+    engine::EXPECTED.ask(&request).unwrap_or_else(|failure| panic!("{}: {failure}", rows.display()))
+}
+
+/// The answer that an engine with these rows (at least one batch) would give; `name` is that of a file for them.
+fn checksum(folder: &Path, name: &str, batches: &[RecordBatch]) -> Value {
+    of_file(&rows(folder, name, batches))
 }
 
 fn outcome(engine: &Engine, table: &Table, expected: &Value) -> Outcome {

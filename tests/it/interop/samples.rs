@@ -117,7 +117,8 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(nullable).expect("columns of one length")
 }
 
-fn every_type() -> RecordBatch {
+/// A column of every type that isn't nested.
+pub(super) fn every_type() -> RecordBatch {
     let long_text = "lorem ipsum ".repeat(40); // its statistics are truncated
     let texts = ["", "'\"\\", "line\nbreak\ttab", "%41 a=b/c", &long_text].map(Some);
     let mut columns = primitives();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, Date32Array, Decimal128Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
-    StructArray, new_null_array,
+    StructArray, UInt32Array, new_null_array,
 };
 use arrow::datatypes::{DataType, Field, Fields};
 use lakebed::table::{CreateTable, Replace};
@@ -238,5 +238,5 @@ async fn replaced_tables(place: Place<'_>, folder: &Path) -> Vec<Table> {
 /// The rows of two partitions, one of them null's.
 fn of_partitions(rows: RecordBatch) -> RecordBatch {
     let chosen: Vec<u32> = (0..u32::try_from(rows.num_rows()).expect("few")).filter(|row| row % 4 > 1).collect();
-    arrow::compute::take_record_batch(&rows, &chosen.into()).expect("rows that are there")
+    arrow::compute::take_record_batch(&rows, &UInt32Array::from(chosen)).expect("rows that are there")
 }

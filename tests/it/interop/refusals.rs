@@ -83,13 +83,16 @@ pub(super) fn judge(suite: &str, outcomes: &Outcomes, known: &[Refusal]) -> Vec<
             (Outcome::Refused(error), _) => Some(format!("refuses it: {error}")),
             (Outcome::Differs(how), _) => Some(format!("returns other rows: {how}")),
         };
-        complaints.extend(complaint.map(|what| format!("{engine} on {table}: {what}")));
+        complaints.extend(complaint.map(|what| format!("{suite}: {engine} on {table}: {what}")));
     }
     let engines: Vec<&str> = outcomes.keys().map(|(_, engine)| engine.as_str()).collect();
     for refusal in known.iter().filter(|refusal| engines.contains(&refusal.engine.as_str())) {
         let there = |name: &&String| *name == "*" || outcomes.keys().any(|(table, _)| table == *name);
         for missing in refusal.tables.iter().filter(|name| !there(name)) {
-            complaints.push(format!("{} on {missing}: no such table: strike it from REFUSALS.jsonl", refusal.engine));
+            complaints.push(format!(
+                "{suite}: {} on {missing}: no such table: strike it from REFUSALS.jsonl",
+                refusal.engine
+            ));
         }
     }
     complaints

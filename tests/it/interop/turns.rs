@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt64Array};
 use lakebed::query::ScanRequest;
 use lakebed::table::CreateTable;
 use serde_json::json;
@@ -50,7 +50,7 @@ fn types_of(ids: Range<i64>) -> RecordBatch {
 fn types(ids: Range<i64>) -> RecordBatch {
     let sample = samples::every_type();
     let rows: Vec<u64> = ids.clone().map(|id| id.unsigned_abs() % sample.num_rows() as u64).collect();
-    let sample = arrow::compute::take_record_batch(&sample, &rows.into()).expect("rows that are there");
+    let sample = arrow::compute::take_record_batch(&sample, &UInt64Array::from(rows)).expect("rows that are there");
     let names = sample.schema();
     let mut columns: Vec<(&str, ArrayRef)> = vec![("id", Arc::new(Int64Array::from_iter_values(ids)))];
     columns.extend(names.fields().iter().map(|field| field.name().as_str()).zip(sample.columns().iter().cloned()));

@@ -7,6 +7,7 @@
 //! spark.sql("DELETE FROM delta.`…` WHERE id = 1");
 //! ```
 
+mod demo;
 mod engine;
 mod history;
 mod matrix;

@@ -128,6 +128,15 @@ pub(super) fn every_type() -> RecordBatch {
     batch(columns)
 }
 
+/// The types that a table of the `compat` profile can have.
+pub(super) fn types_without_feature() -> Sample {
+    let rows = every_type();
+    let schema = rows.schema();
+    let kept = schema.fields().iter().enumerate().filter(|(_, field)| field.name() != "timestamp_ntz");
+    let kept: Vec<usize> = kept.map(|(index, _)| index).collect();
+    Sample::new("types", &[], vec![rows.project(&kept).expect("columns that are there")])
+}
+
 /// Structs, lists and maps in each other, with nulls at every depth.
 fn nested() -> RecordBatch {
     let ids = Int32Array::from(vec![1, 2, 3, 4]);

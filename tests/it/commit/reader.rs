@@ -42,7 +42,7 @@ impl Reader {
             let bytes = self.get(&format!("_delta_log/{version:020}.json")).await;
             let text = std::str::from_utf8(&bytes).unwrap();
             assert!(!text.is_empty(), "version {version} says nothing");
-            let actions = text.lines().map(|line| serde_json::from_str(line));
+            let actions = text.lines().map(serde_json::from_str);
             self.commits.push(actions.collect::<Result<_, _>>().unwrap_or_else(|e| panic!("version {version}: {e}")));
         }
         versions.last().copied().expect("a table has a version")

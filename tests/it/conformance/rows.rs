@@ -159,7 +159,7 @@ fn nested(array: &dyn Array, row: usize, out: &mut String) {
                 .map(|at| {
                     let mut entry = String::new();
                     value(entries.column(0).as_ref(), at, &mut entry);
-                    entry.push_str("→");
+                    entry.push('→');
                     value(entries.column(1).as_ref(), at, &mut entry);
                     entry
                 })

@@ -32,6 +32,17 @@ pub(crate) fn cache() -> PathBuf {
     variable("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("lakebed")
 }
 
+/// The binary `lakebed`, which cargo puts beside what it builds for tests. `None` where it isn't built, which was said
+/// for `test` (and fails in CI).
+pub(crate) fn binary(test: &str) -> Option<PathBuf> {
+    let path = std::env::current_exe().ok()?.parent()?.parent()?.join("lakebed");
+    if !path.is_file() {
+        skip(test, "the binary", "run `cargo build -p lakebed-cli`");
+        return None;
+    }
+    Some(path)
+}
+
 /// Fails in CI; elsewhere prints, loudly, which test did not run, what it lacks and how to get it.
 ///
 /// Writes around the test harness's capture, so that it shows for a passing test too.

@@ -7,9 +7,14 @@
 //! spark.sql("DELETE FROM delta.`…` WHERE id = 1");
 //! ```
 
+mod demo;
 mod engine;
+mod history;
+mod matrix;
 mod refusals;
 pub(crate) mod samples;
+mod turns;
+mod twin;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -91,9 +96,15 @@ pub(crate) fn rows(folder: &Path, name: &str, batches: &[RecordBatch]) -> PathBu
 /// With every engine and table that isn't as expected. In CI also where an engine isn't set up; elsewhere that is said
 /// and the others read.
 pub(crate) fn everyone_reads(suite: &str, tables: &[Table]) {
+    let complaints = read_by_everyone(suite, tables);
+    assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
+}
+
+/// [`everyone_reads`], with what it would panic with.
+fn read_by_everyone(suite: &str, tables: &[Table]) -> Vec<String> {
     let engines = engine::set_up(suite);
     if engines.is_empty() {
-        return;
+        return Vec::new();
     }
     let expected: Vec<Value> = tables.iter().map(expected).collect();
     let queue = Mutex::new(engines.iter());
@@ -114,14 +125,22 @@ pub(crate) fn everyone_reads(suite: &str, tables: &[Table]) {
     });
     let outcomes = outcomes.into_inner().unwrap();
     println!("{suite}: {}", refusals::summary(&outcomes));
-    let complaints = refusals::judge(suite, &outcomes, &refusals::committed());
-    assert!(complaints.is_empty(), "{suite}: {} complaints:\n{}", complaints.len(), complaints.join("\n"));
+    refusals::judge(suite, &outcomes, &refusals::committed())
 }
 
 /// What the harness itself makes of the expected rows.
 fn expected(table: &Table) -> Value {
-    let request = json!({"op": "read", "table": table.rows});
-    engine::EXPECTED.ask(&request).unwrap_or_else(|failure| panic!("expected rows of {}: {failure}", table.name))
+    of_file(&table.rows)
+}
+
+fn of_file(rows: &Path) -> Value {
+    let request = json!({"op": "read", "table": rows});
+    engine::EXPECTED.ask(&request).unwrap_or_else(|failure| panic!("{}: {failure}", rows.display()))
+}
+
+/// The answer that an engine with these rows (at least one batch) would give; `name` is that of a file for them.
+fn checksum(folder: &Path, name: &str, batches: &[RecordBatch]) -> Value {
+    of_file(&rows(folder, name, batches))
 }
 
 fn outcome(engine: &Engine, table: &Table, expected: &Value) -> Outcome {

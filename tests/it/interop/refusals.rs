@@ -18,11 +18,11 @@ pub(super) enum Outcome {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Refusal {
-    /// The test's word for its tables.
-    suite: String,
-    /// A table's name, or `*` for every table of the suite.
-    table: String,
     engine: String,
+    /// The tests' words for their tables.
+    suites: Vec<String>,
+    /// Names of tables, or `*` alone for every table of the suite.
+    tables: Vec<String>,
     /// Part of the engine's error. Either this or `wrong` is given.
     error: Option<String>,
     /// What is wrong in the rows that the engine returns, and why that is the engine's fault.
@@ -31,7 +31,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     fn covers(&self, table: &str, engine: &str) -> bool {
-        (self.table == "*" || self.table == table) && self.engine == engine
+        self.engine == engine && self.tables.iter().any(|name| name == "*" || name == table)
     }
 }
 
@@ -71,7 +71,7 @@ pub(super) fn summary(outcomes: &Outcomes) -> String {
 
 /// Everything that isn't as expected, nor as `known` says for this suite; and what `known` says in vain.
 pub(super) fn judge(suite: &str, outcomes: &Outcomes, known: &[Refusal]) -> Vec<String> {
-    let known: Vec<&Refusal> = known.iter().filter(|refusal| refusal.suite == suite).collect();
+    let known: Vec<&Refusal> = known.iter().filter(|refusal| refusal.suites.iter().any(|s| s == suite)).collect();
     let mut complaints = Vec::new();
     for ((table, engine), outcome) in outcomes {
         let refusal = known.iter().find(|refusal| refusal.covers(table, engine));
@@ -83,13 +83,16 @@ pub(super) fn judge(suite: &str, outcomes: &Outcomes, known: &[Refusal]) -> Vec<
             (Outcome::Refused(error), _) => Some(format!("refuses it: {error}")),
             (Outcome::Differs(how), _) => Some(format!("returns other rows: {how}")),
         };
-        complaints.extend(complaint.map(|what| format!("{engine} on {table}: {what}")));
+        complaints.extend(complaint.map(|what| format!("{suite}: {engine} on {table}: {what}")));
     }
     let engines: Vec<&str> = outcomes.keys().map(|(_, engine)| engine.as_str()).collect();
     for refusal in known.iter().filter(|refusal| engines.contains(&refusal.engine.as_str())) {
-        if !outcomes.keys().any(|(table, engine)| refusal.covers(table, engine)) {
-            complaints
-                .push(format!("{} on {}: no such table: strike it from REFUSALS.jsonl", refusal.engine, refusal.table));
+        let there = |name: &&String| *name == "*" || outcomes.keys().any(|(table, _)| table == *name);
+        for missing in refusal.tables.iter().filter(|name| !there(name)) {
+            complaints.push(format!(
+                "{suite}: {} on {missing}: no such table: strike it from REFUSALS.jsonl",
+                refusal.engine
+            ));
         }
     }
     complaints
@@ -103,9 +106,9 @@ fn the_committed_list_is_well_formed() {
 #[test]
 fn only_what_is_known_is_passed_over() {
     let known = parse(
-        r#"{"suite": "s", "table": "t", "engine": "polars", "error": "no vectors"}
-        {"suite": "s", "table": "*", "engine": "daft", "wrong": "loses nulls"}
-        {"suite": "other", "table": "t", "engine": "sail", "error": ""}"#,
+        r#"{"engine": "polars", "suites": ["r", "s"], "tables": ["t"], "error": "no vectors"}
+        {"engine": "daft", "suites": ["s"], "tables": ["*"], "wrong": "loses nulls"}
+        {"engine": "sail", "suites": ["other"], "tables": ["t"], "error": ""}"#,
     );
     let judged = |table: &str, engine: &str, outcome: Outcome| {
         judge("s", &BTreeMap::from([((table.to_owned(), engine.to_owned()), outcome)]), &known).len()
@@ -126,5 +129,5 @@ fn only_what_is_known_is_passed_over() {
 #[test]
 #[should_panic(expected = "REFUSALS.jsonl:1: give `error` or `wrong`")]
 fn a_refusal_without_its_error_is_refused() {
-    parse(r#"{"suite": "s", "table": "t", "engine": "polars"}"#);
+    parse(r#"{"engine": "polars", "suites": ["s"], "tables": ["t"]}"#);
 }

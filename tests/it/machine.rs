@@ -17,13 +17,18 @@ pub(crate) fn insists() -> bool {
 /// `None` when there is none; a test that needs it then calls [`skip`].
 pub(crate) fn shared() -> Option<PathBuf> {
     let path = variable("LAKEBED_SHARED").map_or_else(|| repository().join("../shared"), PathBuf::from);
-    path.is_dir().then_some(path)
+    plain(&path)
 }
 
 /// The conformance corpus: `LAKEBED_CORPUS`, else the shared folder's.
 pub(crate) fn corpus() -> Option<PathBuf> {
     let path = variable("LAKEBED_CORPUS").map(PathBuf::from).or_else(|| Some(shared()?.join("corpus")))?;
-    path.is_dir().then_some(path)
+    plain(&path)
+}
+
+/// The folder's path without `..`, which no absolute path in a log may have; `None` when there is no such folder.
+fn plain(folder: &Path) -> Option<PathBuf> {
+    folder.canonicalize().ok().filter(|folder| folder.is_dir())
 }
 
 /// The user's cache for what `make setup` installs: `$XDG_CACHE_HOME/lakebed`, else `~/.cache/lakebed`.

@@ -8,19 +8,16 @@ use arrow::array::{
 use arrow::compute::{cast, filter, filter_record_batch, is_not_null, or};
 use arrow::datatypes::{DataType, Field};
 use arrow::json::LineDelimitedWriter;
-use bytes::Bytes;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::reader::ChunkReader;
 use parquet::schema::types::SchemaDescriptor;
 
-use super::schema::{FILE_ACTIONS, OTHER_ACTIONS, map_entries};
+use super::schema::{FILE_ACTIONS, OTHER_ACTIONS, TABLE_ACTIONS, map_entries};
 use crate::action::{Action, parse_lines};
 use crate::error::{Error, Result};
 use crate::files::{DeletionVectorColumns, FileColumns};
-use crate::limits::MAX_PARQUET_FOOTER_BYTES;
 
 const BATCH_ROWS: usize = 64 * 1024;
-const PARQUET_TAIL_BYTES: usize = 8;
 
 /// What was read: file actions as columns, the others as values.
 #[derive(Clone, Debug, Default)]
@@ -71,19 +68,19 @@ pub fn decode_json(bytes: &[u8]) -> Result<Contents> {
     Ok(contents)
 }
 
-/// Reads a checkpoint, a part of one, or a sidecar in Parquet. Columns that aren't known are passed over;
-/// `stats_parsed` is read only where there is no `stats`.
-///
-/// # Errors
-/// [`Corrupt`](crate::ErrorKind::Corrupt) when it isn't Parquet, or a known column is of another type;
-/// [`Exhausted`](crate::ErrorKind::Exhausted) for a footer over [`MAX_PARQUET_FOOTER_BYTES`].
-pub fn decode_parquet(bytes: Bytes) -> Result<Contents> {
-    check_footer(&bytes)?;
+/// Which of a checkpoint's actions are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// All that the protocol names.
+    All,
+    /// Those of the table as a whole, no file's: [`TABLE_ACTIONS`].
+    Table,
+}
+
+/// Reads the rows of a builder whose projection and row groups are set.
+pub(super) fn read_rows<R: ChunkReader + 'static>(builder: ParquetRecordBatchReaderBuilder<R>) -> Result<Contents> {
     let damaged = |e: parquet::errors::ParquetError| Error::corrupt("a checkpoint can't be read").because(e);
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options).map_err(damaged)?;
-    let mask = ProjectionMask::leaves(builder.parquet_schema(), wanted_leaves(builder.parquet_schema()));
-    let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(damaged)?;
+    let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(damaged)?;
     let mut contents = Contents::default();
     for batch in reader {
         let batch = batch.map_err(|e| Error::corrupt("a checkpoint can't be read").because(e))?;
@@ -98,29 +95,19 @@ pub fn decode_parquet(bytes: Bytes) -> Result<Contents> {
     Ok(contents)
 }
 
-/// That the footer's declared length is sane before anything is allocated for it (pitfall H2).
-fn check_footer(bytes: &Bytes) -> Result<()> {
-    let short = || Error::corrupt(format!("a Parquet file of {} bytes has no footer", bytes.len()));
-    let tail = bytes.len().checked_sub(PARQUET_TAIL_BYTES).ok_or_else(short)?;
-    let length: [u8; 4] = bytes.get(tail..tail + 4).and_then(|b| b.try_into().ok()).ok_or_else(short)?;
-    let length = u32::from_le_bytes(length) as usize;
-    if length > MAX_PARQUET_FOOTER_BYTES {
-        return Err(Error::exhausted(format!(
-            "a Parquet footer of {length} bytes is longer than the {MAX_PARQUET_FOOTER_BYTES} that are read"
-        )));
-    }
-    Ok(())
-}
-
-fn wanted_leaves(schema: &SchemaDescriptor) -> Vec<usize> {
+/// The leaf columns of the wanted actions.
+pub(super) fn wanted_leaves(schema: &SchemaDescriptor, wanted: Wanted) -> Vec<usize> {
     let has_stats = schema.columns().iter().any(|column| column.path().parts() == ["add", "stats"]);
-    let wanted = |parts: &[String]| {
+    let is_wanted = |parts: &[String]| {
         let root = parts.first().map_or("", String::as_str);
         let second = parts.get(1).map_or("", String::as_str);
-        let known = FILE_ACTIONS.contains(&root) || OTHER_ACTIONS.contains(&root);
+        let known = match wanted {
+            Wanted::All => FILE_ACTIONS.contains(&root) || OTHER_ACTIONS.contains(&root),
+            Wanted::Table => TABLE_ACTIONS.iter().any(|(action, _)| *action == root),
+        };
         known && second != "partitionValues_parsed" && (second != "stats_parsed" || !has_stats)
     };
-    (0..schema.num_columns()).filter(|index| wanted(schema.column(*index).path().parts())).collect()
+    (0..schema.num_columns()).filter(|index| is_wanted(schema.column(*index).path().parts())).collect()
 }
 
 /// Reads the rows of actions that aren't about files through their JSON form: there are few, and it has one parser.

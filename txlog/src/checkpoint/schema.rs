@@ -9,6 +9,15 @@ pub const FILE_ACTIONS: [&str; 2] = ["add", "remove"];
 /// Root columns that hold the other actions.
 pub const OTHER_ACTIONS: [&str; 6] = ["protocol", "metaData", "txn", "domainMetadata", "sidecar", "checkpointMetadata"];
 
+/// Root columns that hold the actions of the table as a whole, each with a field that every such action has.
+pub const TABLE_ACTIONS: [(&str, &str); 5] = [
+    ("protocol", "minReaderVersion"),
+    ("metaData", "id"),
+    ("txn", "appId"),
+    ("domainMetadata", "domain"),
+    ("checkpointMetadata", "version"),
+];
+
 fn text(name: &str) -> Field {
     Field::new(name, DataType::Utf8, true)
 }

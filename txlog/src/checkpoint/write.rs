@@ -15,7 +15,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use super::read::decode_parquet;
+use super::pieces::decode_parquet;
 use super::schema::{add_fields, classic, deletion_vector_fields, remove_fields};
 use crate::action::{Action, Remove, to_lines};
 use crate::error::{Error, Result};

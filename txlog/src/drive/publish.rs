@@ -28,5 +28,8 @@ pub(super) async fn checkpoint(store: &LogStore, env: &Arc<dyn Env>, snapshot: &
     let mut hint = LastCheckpointHint::new(version, i64::try_from(encoded.num_actions).unwrap_or(i64::MAX));
     hint.size_in_bytes = i64::try_from(size).ok();
     hint.num_of_add_files = i64::try_from(encoded.num_adds).ok();
+    if let Ok(interval) = snapshot.properties().checkpoint_interval() {
+        hint = hint.with_interval(interval);
+    }
     store.put(&LogName::LastCheckpoint, hint.to_json().into()).await
 }

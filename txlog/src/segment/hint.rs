@@ -1,5 +1,7 @@
 //! What does `_last_checkpoint` say? A hint and no more (pitfalls L5, L13).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::name::{LogName, MAX_VERSION};
@@ -7,6 +9,19 @@ use crate::version::Version;
 
 /// Longest `_last_checkpoint` that is looked at. V2 writers embed actions in it, which aren't read.
 const MAX_HINT_BYTES: usize = 16 << 20;
+/// The tag by which our own hints say how many commits apart the writer's checkpoints are.
+const INTERVAL_TAG: &str = "lakebed.checkpointInterval";
+/// Multi-part checkpoints of more files than this aren't asked for by their names alone.
+const MAX_HINTED_PARTS: u32 = 32;
+
+/// A file that the hint's checkpoint must have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HintedFile {
+    /// Its name.
+    pub name: LogName,
+    /// About how many bytes it has, where the hint says so.
+    pub about_bytes: Option<u64>,
+}
 
 /// What a writer said about the checkpoint that it wrote last.
 ///
@@ -30,6 +45,9 @@ pub struct LastCheckpointHint {
     /// Which V2 checkpoint it is. Not in the protocol; Spark writes it and looks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub v2_checkpoint: Option<V2CheckpointHint>,
+    /// More about the checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, String>>,
 }
 
 /// Which file a V2 checkpoint is.
@@ -57,6 +75,44 @@ impl LastCheckpointHint {
             size_in_bytes: None,
             num_of_add_files: None,
             v2_checkpoint: None,
+            tags: None,
+        }
+    }
+
+    /// The same hint, which says too that the next checkpoint follows `interval` commits later: readers may then ask for
+    /// that many commits before a listing tells them which are there.
+    #[must_use]
+    pub fn with_interval(mut self, interval: u64) -> LastCheckpointHint {
+        self.tags.get_or_insert_default().insert(INTERVAL_TAG.to_owned(), interval.to_string());
+        self
+    }
+
+    /// How many commits apart checkpoints are, where the hint is one of ours.
+    #[must_use]
+    pub fn interval(&self) -> Option<u64> {
+        self.tags.as_ref()?.get(INTERVAL_TAG)?.parse().ok()
+    }
+
+    /// The files that the checkpoint has if the hint is true, by their names.
+    #[must_use]
+    pub fn files(&self) -> Vec<HintedFile> {
+        let bytes = |size: Option<i64>| size.and_then(|size| u64::try_from(size).ok());
+        match (&self.v2_checkpoint, self.parts) {
+            (Some(v2), _) => {
+                let name = LogName::parse(v2.path.rsplit('/').next().unwrap_or_default());
+                let file = HintedFile { about_bytes: bytes(v2.size_in_bytes), name };
+                if self.is_about(&file.name) { vec![file] } else { Vec::new() }
+            }
+            (None, None) => {
+                let name = LogName::ClassicCheckpoint { version: self.version };
+                vec![HintedFile { name, about_bytes: bytes(self.size_in_bytes) }]
+            }
+            (None, Some(parts)) if (1..=MAX_HINTED_PARTS).contains(&parts) => {
+                let about_bytes = bytes(self.size_in_bytes).map(|all| all / u64::from(parts));
+                let name = |part| LogName::MultiPartCheckpoint { version: self.version, part, parts };
+                (1..=parts).map(|part| HintedFile { name: name(part), about_bytes }).collect()
+            }
+            (None, Some(_)) => Vec::new(),
         }
     }
 
@@ -119,6 +175,37 @@ mod tests {
         assert!(hint.is_about(&name));
         assert!(!hint.is_about(&LogName::ClassicCheckpoint { version: Version(4) }));
         assert_eq!(LastCheckpointHint::parse(&hint.to_json()), Some(hint));
+    }
+
+    #[test]
+    fn the_files_of_the_checkpoint_are_told_by_the_hint() {
+        let of = |text: &str| {
+            let hint = LastCheckpointHint::parse(text.as_bytes()).unwrap();
+            let files = hint.files().into_iter().map(|file| (file.name.to_string(), file.about_bytes));
+            files.collect::<Vec<_>>()
+        };
+        let classic = "00000000000000000010.checkpoint.parquet".to_owned();
+        assert_eq!(of(r#"{"version":10,"size":1}"#), [(classic.clone(), None)]);
+        assert_eq!(of(r#"{"version":10,"size":1,"sizeInBytes":-4}"#), [(classic.clone(), None)]);
+        assert_eq!(of(r#"{"version":10,"size":1,"sizeInBytes":44}"#), [(classic, Some(44))]);
+        let part = |part| (format!("00000000000000000006.checkpoint.000000000{part}.0000000002.parquet"), Some(50));
+        assert_eq!(of(r#"{"version":6,"size":8,"parts":2,"sizeInBytes":100}"#), [part(1), part(2)]);
+        assert_eq!(of(r#"{"version":6,"size":8,"parts":4000000000}"#), []);
+        assert_eq!(of(r#"{"version":6,"size":8,"parts":0}"#), []);
+        let v2 = "00000000000000000004.checkpoint.42f48375-5c72-4d2f-8dcc-7ce4d45e2d8c.json";
+        let hint = format!(r#"{{"version":4,"size":9,"v2Checkpoint":{{"path":"x/{v2}","sizeInBytes":7}}}}"#);
+        assert_eq!(of(&hint), [(v2.to_owned(), Some(7))]);
+        assert_eq!(of(&hint.replace("\"version\":4", "\"version\":5")), [], "of another version");
+        assert_eq!(of(&hint.replace("42f4", "../../")), [], "no name of the log");
+    }
+
+    #[test]
+    fn our_own_hint_says_how_far_apart_checkpoints_are() {
+        let hint = LastCheckpointHint::new(Version(20), 5).with_interval(10);
+        assert_eq!(LastCheckpointHint::parse(&hint.to_json()).unwrap().interval(), Some(10));
+        assert_eq!(LastCheckpointHint::new(Version(20), 5).interval(), None);
+        let odd = br#"{"version":1,"size":1,"tags":{"lakebed.checkpointInterval":"often"}}"#;
+        assert_eq!(LastCheckpointHint::parse(odd).unwrap().interval(), None);
     }
 
     #[test]

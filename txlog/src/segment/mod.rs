@@ -13,6 +13,6 @@ pub mod hint;
 pub mod listing;
 pub mod plan;
 
-pub use hint::LastCheckpointHint;
+pub use hint::{HintedFile, LastCheckpointHint};
 pub use listing::{Checkpoint, CheckpointKind, CommitFile, ListedFile};
 pub use plan::{Segment, plan, reachable, tail};

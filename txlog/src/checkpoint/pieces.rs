@@ -1,0 +1,300 @@
+//! Which bytes of a checkpoint file are at hand, and which do the wanted columns still need?
+//!
+//! A Parquet file is described by its footer, at its end; each column of each row group is one range before it. A file is
+//! fetched in pieces: the footer once, then the ranges of the columns that are wanted, those close to each other in one.
+//! Pure: pieces in, ranges or contents out.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::reader::{ChunkReader, Length};
+
+use super::read::{Contents, Wanted, read_rows, wanted_leaves};
+use super::schema::TABLE_ACTIONS;
+use crate::error::{Error, Result};
+use crate::limits::MAX_PARQUET_FOOTER_BYTES;
+
+/// What a Parquet file ends with: the footer's length and this.
+const MAGIC: &[u8; 4] = b"PAR1";
+const TAIL_BYTES: u64 = 8;
+/// Ranges closer than this are fetched as one: the bytes between them cost less than a request.
+const MAX_GAP_BYTES: u64 = 512 * 1024;
+/// Longer ranges are fetched in parts of this size, side by side: one connection has less bandwidth than the machine.
+const MAX_RANGE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Reads a checkpoint, a part of one, or a sidecar in Parquet. Columns that aren't known are passed over;
+/// `stats_parsed` is read only where there is no `stats`.
+///
+/// # Errors
+/// [`Corrupt`](crate::ErrorKind::Corrupt) when it isn't Parquet, or a known column is of another type;
+/// [`Exhausted`](crate::ErrorKind::Exhausted) for a footer over [`MAX_PARQUET_FOOTER_BYTES`].
+pub fn decode_parquet(bytes: Bytes) -> Result<Contents> {
+    let pieces = Pieces::whole(bytes);
+    match footer(&pieces)? {
+        Footer::Read(description) => description.decode(pieces, Wanted::All),
+        Footer::Missing(_) => Err(Error::bug("a whole file lacks its footer")),
+    }
+}
+
+/// The pieces of one file that have been fetched. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Pieces {
+    size: u64,
+    /// By their first byte; none overlaps or touches another.
+    pieces: BTreeMap<u64, Bytes>,
+}
+
+impl Pieces {
+    /// No piece of a file of so many bytes.
+    #[must_use]
+    pub fn new(size: u64) -> Pieces {
+        Pieces { size, pieces: BTreeMap::new() }
+    }
+
+    /// A whole file.
+    #[must_use]
+    pub fn whole(bytes: Bytes) -> Pieces {
+        let size = bytes.len() as u64;
+        Pieces { size, pieces: BTreeMap::from([(0, bytes)]) }
+    }
+
+    /// The file's size in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The whole file, where it is at hand in one piece.
+    #[must_use]
+    pub fn all(&self) -> Option<Bytes> {
+        if self.size == 0 { Some(Bytes::new()) } else { self.get(0..self.size) }
+    }
+
+    /// The bytes of a range, where they are at hand.
+    fn get(&self, range: Range<u64>) -> Option<Bytes> {
+        let (first, piece) = self.pieces.range(..=range.start).next_back()?;
+        let from = usize::try_from(range.start - first).ok()?;
+        let to = usize::try_from(range.end.checked_sub(*first)?).ok()?;
+        (from <= to && to <= piece.len()).then(|| piece.slice(from..to))
+    }
+
+    /// The piece that holds a byte, from it on.
+    fn from(&self, start: u64) -> Option<Bytes> {
+        let (first, piece) = self.pieces.range(..=start).next_back()?;
+        let from = usize::try_from(start - first).ok()?;
+        (from <= piece.len()).then(|| piece.slice(from..))
+    }
+
+    /// Adds fetched pieces, joining those that touch.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) for a piece that lies outside of the file.
+    pub fn add(&mut self, fetched: Vec<(u64, Bytes)>) -> Result<()> {
+        let mut all: Vec<(u64, Bytes)> = std::mem::take(&mut self.pieces).into_iter().collect();
+        all.extend(fetched.into_iter().filter(|(_, bytes)| !bytes.is_empty()));
+        all.sort_by_key(|(first, bytes)| (*first, bytes.len()));
+        let mut at = 0;
+        while at < all.len() {
+            let first = all[at].0;
+            let mut end = first;
+            let mut parts: Vec<Bytes> = Vec::new();
+            while let Some((start, bytes)) = all.get(at).filter(|(start, _)| *start <= end) {
+                let stop = start + bytes.len() as u64;
+                if stop > end {
+                    let known = usize::try_from(end - start).unwrap_or(usize::MAX).min(bytes.len());
+                    parts.push(bytes.slice(known..));
+                    end = stop;
+                }
+                at += 1;
+            }
+            if end > self.size {
+                return Err(Error::corrupt(format!("a file of {} bytes has bytes up to {end}", self.size)));
+            }
+            let piece = if parts.len() == 1 { parts.remove(0) } else { parts.concat().into() };
+            self.pieces.insert(first, piece);
+        }
+        Ok(())
+    }
+
+    /// What is to be fetched for `wanted` to be at hand: close ranges as one, long ones in parts.
+    #[must_use]
+    pub fn missing(&self, wanted: &[Range<u64>]) -> Vec<Range<u64>> {
+        let mut lacking: Vec<Range<u64>> = wanted.iter().flat_map(|range| self.lacking(range)).collect();
+        lacking.sort_by_key(|range| (range.start, range.end));
+        let mut joined: Vec<Range<u64>> = Vec::new();
+        for range in lacking {
+            match joined.last_mut() {
+                Some(last) if range.start <= last.end.saturating_add(MAX_GAP_BYTES) => {
+                    last.end = last.end.max(range.end);
+                }
+                _ => joined.push(range),
+            }
+        }
+        joined.into_iter().flat_map(|range| in_parts(&range)).collect()
+    }
+
+    /// The parts of a range that aren't at hand.
+    fn lacking(&self, range: &Range<u64>) -> Vec<Range<u64>> {
+        let mut out = Vec::new();
+        let mut at = range.start;
+        let before = self.pieces.range(..range.start).next_back();
+        for (first, piece) in before.into_iter().chain(self.pieces.range(range.start..range.end)) {
+            let end = first + piece.len() as u64;
+            if *first > at {
+                out.push(at..(*first).min(range.end));
+            }
+            at = at.max(end);
+        }
+        if at < range.end {
+            out.push(at..range.end);
+        }
+        out
+    }
+}
+
+/// A range in parts of about the same size, none above [`MAX_RANGE_BYTES`].
+fn in_parts(range: &Range<u64>) -> Vec<Range<u64>> {
+    let length = range.end - range.start;
+    let parts = length.div_ceil(MAX_RANGE_BYTES).max(1);
+    let size = length.div_ceil(parts).max(1);
+    (0..parts)
+        .map(|part| range.start + part * size..(range.start + (part + 1) * size).min(range.end))
+        .filter(|part| part.start < part.end)
+        .collect()
+}
+
+impl Length for Pieces {
+    fn len(&self) -> u64 {
+        self.size
+    }
+}
+
+impl ChunkReader for Pieces {
+    type T = Cursor<Bytes>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        self.from(start).map(Cursor::new).ok_or_else(|| not_at_hand(start))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        let end = start.checked_add(length as u64).ok_or_else(|| not_at_hand(start))?;
+        self.get(start..end).ok_or_else(|| not_at_hand(start))
+    }
+}
+
+fn not_at_hand(start: u64) -> ParquetError {
+    ParquetError::General(format!("the bytes from {start} on lie outside of the columns that the footer names"))
+}
+
+/// A checkpoint file's footer, or what has to be fetched to read it.
+#[derive(Clone, Debug)]
+pub enum Footer {
+    /// These bytes are still missing.
+    Missing(Range<u64>),
+    /// It is read.
+    Read(Description),
+}
+
+/// What a footer says of its file. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Description(ArrowReaderMetadata);
+
+/// Reads the footer from the pieces at hand.
+///
+/// # Errors
+/// [`Corrupt`](crate::ErrorKind::Corrupt) when the file doesn't end as Parquet does, or the footer can't be parsed;
+/// [`Exhausted`](crate::ErrorKind::Exhausted) for one over [`MAX_PARQUET_FOOTER_BYTES`] (pitfall H2).
+pub fn footer(pieces: &Pieces) -> Result<Footer> {
+    let size = pieces.size();
+    let short = || Error::corrupt(format!("a Parquet file of {size} bytes has no footer"));
+    let end = size.checked_sub(TAIL_BYTES).ok_or_else(short)?;
+    let Some(tail) = pieces.get(end..size) else { return Ok(Footer::Missing(end..size)) };
+    let (length, magic) = tail.split_at(4);
+    if magic != MAGIC {
+        return Err(Error::corrupt("a checkpoint doesn't end as a Parquet file does"));
+    }
+    let length: [u8; 4] = length.try_into().map_err(|_| short())?;
+    let length = u64::from(u32::from_le_bytes(length));
+    if length > MAX_PARQUET_FOOTER_BYTES as u64 {
+        return Err(Error::exhausted(format!(
+            "a Parquet footer of {length} bytes is longer than the {MAX_PARQUET_FOOTER_BYTES} that are read"
+        )));
+    }
+    let start = end.checked_sub(length).ok_or_else(short)?;
+    let Some(bytes) = pieces.get(start..end) else { return Ok(Footer::Missing(start..size)) };
+    let damaged = |e: ParquetError| Error::corrupt("a checkpoint's footer can't be read").because(e);
+    let metadata = ParquetMetaDataReader::decode_metadata(&bytes).map_err(damaged)?;
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    ArrowReaderMetadata::try_new(Arc::new(metadata), options)
+        .map(|read| Footer::Read(Description(read)))
+        .map_err(damaged)
+}
+
+impl Description {
+    /// The ranges of the wanted columns, in the row groups that may hold some of them.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) for a range that lies outside of a file of `size` bytes.
+    pub fn ranges(&self, wanted: Wanted, size: u64) -> Result<Vec<Range<u64>>> {
+        let leaves = wanted_leaves(self.0.parquet_schema(), wanted);
+        let mut out = Vec::new();
+        for row_group in self.row_groups(wanted) {
+            let columns = self.0.metadata().row_group(row_group).columns();
+            for column in leaves.iter().filter_map(|leaf| columns.get(*leaf)) {
+                out.push(range(column, size)?);
+            }
+        }
+        Ok(out)
+    }
+
+    /// The row groups that may hold some of what is wanted.
+    fn row_groups(&self, wanted: Wanted) -> Vec<usize> {
+        let groups = self.0.metadata().row_groups();
+        let holds = |group: &RowGroupMetaData| match wanted {
+            Wanted::All => true,
+            Wanted::Table => group.columns().iter().any(may_hold_table_action),
+        };
+        groups.iter().enumerate().filter(|(_, group)| holds(group)).map(|(at, _)| at).collect()
+    }
+
+    /// Decodes the wanted columns, whose ranges are at hand.
+    ///
+    /// # Errors
+    /// As [`decode_parquet`].
+    pub fn decode(&self, pieces: Pieces, wanted: Wanted) -> Result<Contents> {
+        let leaves = wanted_leaves(self.0.parquet_schema(), wanted);
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(pieces, self.0.clone());
+        let mask = ProjectionMask::leaves(builder.parquet_schema(), leaves);
+        read_rows(builder.with_projection(mask).with_row_groups(self.row_groups(wanted)))
+    }
+}
+
+/// Whether this is a column that every such action has, and one that isn't null throughout its row group.
+fn may_hold_table_action(column: &ColumnChunkMetaData) -> bool {
+    let path = column.column_path().parts();
+    let required = |(action, field): &(&str, &str)| path.len() == 2 && path[0] == *action && path[1] == *field;
+    let nulls = column.statistics().and_then(|statistics| statistics.null_count_opt());
+    TABLE_ACTIONS.iter().any(required)
+        && nulls.is_none_or(|nulls| u64::try_from(column.num_values()).ok() != Some(nulls))
+}
+
+fn range(column: &ColumnChunkMetaData, size: u64) -> Result<Range<u64>> {
+    let outside = || {
+        Error::corrupt("a checkpoint's footer names a column outside of its file").path(column.column_path().string())
+    };
+    let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+    let start = u64::try_from(start.min(column.data_page_offset())).map_err(|_| outside())?;
+    let length = u64::try_from(column.compressed_size()).map_err(|_| outside())?;
+    let end = start.checked_add(length).filter(|end| *end <= size).ok_or_else(outside)?;
+    Ok(start..end)
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType as ArrowType, FieldRef, Schema, SchemaRef};
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result as DfResult, ScalarValue};
 use datafusion::functions::core::getfield::GetFieldFunc;
 use datafusion::logical_expr::ColumnarValue;
@@ -48,20 +48,37 @@ struct FileAdapter {
 
 impl PhysicalExprAdapter for FileAdapter {
     fn rewrite(&self, expr: Arc<dyn PhysicalExpr>) -> DfResult<Arc<dyn PhysicalExpr>> {
+        if let Some(read) = self.read(&expr)? {
+            return Ok(read);
+        }
         // From the top, so that access to a field of a struct is met before the struct.
-        expr.transform_down(|expr| {
-            if let Some(rewritten) = self.nested(&expr)? {
-                return Ok(Transformed::new(rewritten, true, datafusion::common::tree_node::TreeNodeRecursion::Jump));
-            }
-            let Some(column) = expr.downcast_ref::<Column>() else { return Ok(Transformed::no(expr)) };
-            let rewritten = self.column(column)?;
-            Ok(Transformed::new(rewritten, true, datafusion::common::tree_node::TreeNodeRecursion::Jump))
+        expr.transform_down(|expr| match self.read(&expr)? {
+            Some(read) => Ok(Transformed::new(opaque_float(read, &self.file)?, true, TreeNodeRecursion::Jump)),
+            None => Ok(Transformed::no(expr)),
         })
         .data()
     }
 }
 
+/// Floating-point numbers inside a condition, so that Parquet's own bounds don't judge it: they leave NaN out, which is
+/// above every number. (The log's statistics say nothing where there is a NaN, and have skipped files already.)
+fn opaque_float(read: Arc<dyn PhysicalExpr>, file: &Schema) -> DfResult<Arc<dyn PhysicalExpr>> {
+    let target = read.data_type(file)?;
+    if !target.is_floating() || read.downcast_ref::<Literal>().is_some() {
+        return Ok(read);
+    }
+    Ok(Arc::new(Fitted { read, fit: Fit::Same, target }))
+}
+
 impl FileAdapter {
+    /// What reads `expr` from the file, where it is a column or access to one's field.
+    fn read(&self, expr: &Arc<dyn PhysicalExpr>) -> DfResult<Option<Arc<dyn PhysicalExpr>>> {
+        match expr.downcast_ref::<Column>() {
+            Some(column) => self.column(column).map(Some),
+            None => self.nested(expr),
+        }
+    }
+
     fn column(&self, column: &Column) -> DfResult<Arc<dyn PhysicalExpr>> {
         let Some((field, target)) = self.table_field(column.name()) else {
             // The position, which the reader makes.

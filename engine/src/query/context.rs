@@ -15,6 +15,7 @@ use lakebed_txlog::{Error, Result};
 use super::dialect::LakebedDialect;
 use super::failure::planning;
 use super::floats::{self, DecimalsYield};
+use super::literals;
 use super::names::{self, Names};
 use super::zeros::OneZero;
 
@@ -41,11 +42,10 @@ pub(super) fn context(streams: Streams) -> SessionContext {
     options.execution.parquet.reorder_filters = true;
     let mut analyzer = Analyzer::new();
     analyzer.add_function_rewrite(Arc::new(DecimalsYield));
+    analyzer.rules.push(Arc::new(OneZero));
     let mut state = SessionStateBuilder::new().with_config(config).with_default_features();
     *state.analyzer() = Some(analyzer);
-    let context = SessionContext::new_with_state(state.build());
-    context.add_analyzer_rule(Arc::new(OneZero));
-    context
+    SessionContext::new_with_state(state.build())
 }
 
 /// The condition `sql` on the columns of `schema`: names resolved, types coerced.
@@ -61,7 +61,7 @@ pub(super) fn condition(state: &SessionState, sql: &str, schema: DFSchemaRef) ->
     }
     let known = Names::of_schemas([schema.as_arrow()]);
     names::correct_expr(&mut parsed.expr, &known);
-    floats::exponents(&mut parsed.expr);
+    literals::typed(&mut parsed.expr);
     let expr = state.create_logical_expr_from_sql_expr(parsed, &schema).map_err(planning).map_err(refused)?;
     check_rowwise(&expr).map_err(refused)?;
     let expr = floats::decimals_yield(expr, &schema).map_err(planning).map_err(refused)?;

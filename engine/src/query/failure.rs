@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use lakebed_txlog::{Error, ErrorKind};
+use parquet::errors::ParquetError;
 
 /// The error of planning a request.
 pub(super) fn planning(error: DataFusionError) -> Error {
@@ -35,6 +36,14 @@ fn translate(error: DataFusionError, rest: fn(String) -> Error) -> Error {
         DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => Error::unavailable(text).because(error),
         DataFusionError::ArrowError(arrow, _) => arrow_error(arrow, text, rest).because(error),
         DataFusionError::Execution(_) => Error::invalid(text).because(error),
+        DataFusionError::ParquetError(inner) => match inner.as_ref() {
+            // A condition that is evaluated while rows are read.
+            ParquetError::External(inner) => match inner.downcast_ref() {
+                Some(arrow) => arrow_error(arrow, text, rest).because(error),
+                None => rest(text).because(error),
+            },
+            _ => rest(text).because(error),
+        },
         _ => rest(text).because(error),
     }
 }
@@ -69,8 +78,8 @@ fn own_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
             Some(DataFusionError::ArrowError(inner, _)) => Some(inner.as_ref()),
             _ => match error.downcast_ref::<ArrowError>() {
                 Some(ArrowError::ExternalError(inner)) => Some(inner.as_ref()),
-                _ => match error.downcast_ref::<parquet::errors::ParquetError>() {
-                    Some(parquet::errors::ParquetError::External(inner)) => Some(inner.as_ref()),
+                _ => match error.downcast_ref::<ParquetError>() {
+                    Some(ParquetError::External(inner)) => Some(inner.as_ref()),
                     _ => error.source(),
                 },
             },

@@ -1,10 +1,7 @@
 //! What is a float beside a decimal?
 //!
 //! In Spark, and by SQL's order of types, the decimal becomes a `DOUBLE`. DataFusion would make the float a decimal
-//! instead, which fails for NaN, infinities and what is too large, and is another number for most. A number with an
-//! exponent (`1e300`) is a `DOUBLE` from the start.
-
-use std::ops::ControlFlow;
+//! instead, which fails for NaN, infinities and what is too large, and is another number for most.
 
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
@@ -13,7 +10,6 @@ use datafusion::common::{DFSchema, Result as DfResult};
 use datafusion::logical_expr::expr::{Between, InList};
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable};
-use datafusion::sql::sqlparser::ast::{self, CastKind, ExactNumberInfo, Value, VisitMut, VisitorMut};
 
 /// Makes decimals doubles where they meet floats, before types are coerced.
 #[derive(Debug)]
@@ -64,32 +60,4 @@ fn as_double(expr: Expr) -> Expr {
         return Expr::Literal(double, None);
     }
     Expr::Cast(Cast::new(Box::new(expr), DataType::Float64))
-}
-
-/// Makes doubles of the numbers with an exponent in a parsed expression or statement.
-pub(super) fn exponents(parsed: &mut impl VisitMut) {
-    let _ = parsed.visit(&mut Exponents);
-}
-
-struct Exponents;
-
-impl VisitorMut for Exponents {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<()> {
-        if let ast::Expr::Value(found) = expr
-            && let Value::Number(number, _) = &found.value
-            && number.contains(['e', 'E'])
-        {
-            let text = Value::SingleQuotedString(number.clone()).with_empty_span();
-            *expr = ast::Expr::Cast {
-                kind: CastKind::Cast,
-                expr: Box::new(ast::Expr::Value(text)),
-                data_type: ast::DataType::Double(ExactNumberInfo::None),
-                array: false,
-                format: None,
-            };
-        }
-        ControlFlow::Continue(())
-    }
 }

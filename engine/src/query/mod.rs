@@ -32,6 +32,7 @@ mod files;
 mod filter;
 mod fit;
 mod floats;
+mod literals;
 mod names;
 mod provider;
 mod pushed;

@@ -135,7 +135,7 @@ impl Provider {
             column_statistics: unknown,
         };
         let source = ParquetSource::new(schema)
-            .with_table_parquet_options(parquet_options(&self.seen))
+            .with_table_parquet_options(parquet_options())
             .with_parquet_file_reader_factory(Arc::new(data));
         let in_order = self.positions != Positions::Absent;
         let partitions = if in_order { 1 } else { state.config().target_partitions().max(1) };
@@ -206,15 +206,12 @@ impl TableProvider for Provider {
 
 /// Everything that skips work is on: row groups and pages by statistics, row groups by Bloom filters, columns that a
 /// filter doesn't need only for rows that pass it. INT96 is read in its full range, as instants.
-/// Parquet's statistics leave NaN out, which is above every number here: where a column may hold one, row groups and pages
-/// are not skipped by them. Files are, by the log's statistics, which know about it.
-fn parquet_options(schema: &SchemaRef) -> TableParquetOptions {
-    let floats = schema.flattened_fields().iter().any(|field| field.data_type().is_floating());
+fn parquet_options() -> TableParquetOptions {
     let mut options = TableParquetOptions::default();
     options.global.pushdown_filters = true;
     options.global.reorder_filters = true;
-    options.global.enable_page_index = !floats;
-    options.global.pruning = !floats;
+    options.global.enable_page_index = true;
+    options.global.pruning = true;
     options.global.bloom_filter_on_read = true;
     options.global.coerce_int96 = Some("us".to_owned());
     options.global.coerce_int96_tz = Some("UTC".to_owned());

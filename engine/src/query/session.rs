@@ -20,7 +20,7 @@ use lakebed_txlog::{Error, Result};
 use super::context::{self, Streams};
 use super::dialect::LakebedDialect;
 use super::failure::planning;
-use super::floats;
+use super::literals;
 use super::names::{self, Names};
 use super::provider::Provider;
 use super::scan::{Rows, rows};
@@ -133,7 +133,7 @@ impl Session {
         }
         let known = Names::of_schemas(schemas.iter().map(AsRef::as_ref));
         names::correct_statement(query, known);
-        floats::exponents(query);
+        literals::typed(query);
         let plan = context.state().statement_to_plan(statement).await.map_err(planning)?;
         let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         read_only.verify_plan(&plan).map_err(planning)?;

@@ -16,6 +16,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, LogicalPlan, Operator};
 use datafusion::optimizer::AnalyzerRule;
 
@@ -27,8 +28,9 @@ impl AnalyzerRule for OneZero {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> DfResult<LogicalPlan> {
         plan.transform_up_with_subqueries(|node| {
             // Output names stay what they were.
+            let names = NamePreserver::new(&node);
             node.map_expressions(|expr| {
-                let saved = datafusion::logical_expr::expr_rewriter::NamePreserver::new_for_projection().save(&expr);
+                let saved = names.save(&expr);
                 let rewritten = expr.transform_up(rewrite)?;
                 Ok(if rewritten.transformed { rewritten.update_data(|expr| saved.restore(expr)) } else { rewritten })
             })

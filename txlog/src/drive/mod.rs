@@ -52,6 +52,14 @@ struct Tip {
     snapshot: Snapshot,
     /// When a listing last proved that the snapshot is reachable, by the monotonic clock.
     proved: Duration,
+    /// The newest checkpoint that this handle has read, written or been told of.
+    checkpoint: Option<Version>,
+}
+
+impl Tip {
+    fn new(snapshot: Snapshot, proved: Duration) -> Tip {
+        Tip { checkpoint: snapshot.replayed().checkpoint, snapshot, proved }
+    }
 }
 
 impl Log {
@@ -64,7 +72,7 @@ impl Log {
     pub async fn open(store: LogStore, env: Arc<dyn Env>) -> Result<Log> {
         let proved = env.monotonic();
         let snapshot = load::load(&store, None).await?;
-        Ok(Log { store, env, tip: Mutex::new(Tip { snapshot, proved }) })
+        Ok(Log { store, env, tip: Mutex::new(Tip::new(snapshot, proved)) })
     }
 
     /// Creates a table: commits version 0.
@@ -76,7 +84,7 @@ impl Log {
     pub async fn create(store: LogStore, env: Arc<dyn Env>, transaction: &Transaction) -> Result<Log> {
         let proved = env.monotonic();
         let snapshot = commit::create(&store, &env, transaction).await?;
-        Ok(Log { store, env, tip: Mutex::new(Tip { snapshot, proved }) })
+        Ok(Log { store, env, tip: Mutex::new(Tip::new(snapshot, proved)) })
     }
 
     /// The newest version that this handle knows. No request.
@@ -168,10 +176,29 @@ impl Log {
     pub async fn checkpoint(&self, snapshot: &Snapshot) -> Result<()> {
         publish::checkpoint(&self.store, &self.env, snapshot).await?;
         let mut tip = self.lock();
+        tip.checkpoint = tip.checkpoint.max(Some(snapshot.version()));
         if tip.snapshot.version() == snapshot.version() {
             tip.snapshot = tip.snapshot.checkpointed();
         }
         Ok(())
+    }
+
+    /// The newest checkpoint that this handle has read, written or been told of. No request.
+    #[must_use]
+    pub fn last_checkpoint(&self) -> Option<Version> {
+        self.lock().checkpoint
+    }
+
+    /// As [`last_checkpoint`](Self::last_checkpoint), after a look at what `_last_checkpoint` says of others'. One
+    /// request. The hint may lie: this tells whether a checkpoint is worth writing, and nothing else.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn look_for_checkpoint(&self) -> Result<Option<Version>> {
+        let hinted = self.store.hint().await?.map(|hint| hint.version);
+        let mut tip = self.lock();
+        tip.checkpoint = tip.checkpoint.max(hinted);
+        Ok(tip.checkpoint)
     }
 
     async fn reopen(&self, known: &Snapshot) -> Result<Snapshot> {
@@ -197,6 +224,7 @@ impl Log {
         if snapshot.version() >= tip.snapshot.version() {
             tip.snapshot = snapshot.clone();
         }
+        tip.checkpoint = tip.checkpoint.max(snapshot.replayed().checkpoint);
         if let Some(proved) = proved {
             tip.proved = tip.proved.max(proved);
         }

@@ -46,7 +46,11 @@ pub fn plan(table: &Table, options: &CompactionOptions) -> Result<Plan> {
 /// [`Unsupported`](lakebed::ErrorKind::Unsupported) for a table that can't be written to; those of scan, write and
 /// commit, which leave earlier commits standing; [`Indeterminate`](lakebed::ErrorKind::Indeterminate) when the store
 /// can't be reached to find out whether a commit landed: the rows are the same either way.
-pub async fn compact(table: &Table, options: &CompactionOptions, progress: impl Fn(Progress)) -> Result<Report> {
+pub async fn compact(
+    table: &Table,
+    options: &CompactionOptions,
+    progress: impl Fn(Progress) + Send + Sync,
+) -> Result<Report> {
     let until = table.env().monotonic() + options.deadline;
     let mut report = Report::default();
     loop {

@@ -74,7 +74,7 @@ async fn count_rows(table: &Table, sources: &[Add]) -> Result<(u64, u64)> {
             None => Err(Error::corrupt("a deletion vector deletes more rows than its file has").path(&add.path)),
         }
     });
-    let counts: Vec<(u64, u64)> = counts.buffered(PARALLEL_COUNTS).try_collect().await?;
+    let counts: Vec<(u64, u64)> = counts.buffered(PARALLEL_COUNTS).boxed().try_collect().await?;
     Ok(counts.into_iter().fold((0, 0), |(live, deleted), (l, d)| (live.saturating_add(l), deleted.saturating_add(d))))
 }
 

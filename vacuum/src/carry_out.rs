@@ -56,7 +56,7 @@ pub struct Progress {
 /// # Errors
 /// [`Conflict`](lakebed::ErrorKind::Conflict) when another table stands in the place; those of the refresh. Failed
 /// deletions are part of the report.
-pub async fn carry_out(table: &Table, plan: &Plan, progress: impl Fn(Progress)) -> Result<Report> {
+pub async fn carry_out(table: &Table, plan: &Plan, progress: impl Fn(Progress) + Send + Sync) -> Result<Report> {
     let named = |e: Error| e.table(table.url().to_string());
     let needed = needed_now(table, plan).await.map_err(named)?;
     let mut report = Report::default();

@@ -34,7 +34,7 @@ pub(crate) async fn needed(
     let by_file = first_since(&commits, cutoff);
     let (_, since) = commits.split_at(by_file);
     let fetches = stream::iter(since).map(|(version, written)| fetch(table, *version, *written));
-    let mut fetched = fetches.buffered(PARALLEL_GETS);
+    let mut fetched = fetches.buffered(PARALLEL_GETS).boxed();
     while let Some(commit) = fetched.try_next().await? {
         needed.add_commit(&commit)?;
     }

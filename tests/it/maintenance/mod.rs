@@ -170,3 +170,18 @@ macro_rules! in_both {
     };
 }
 pub(crate) use in_both;
+
+/// Maintenance can be given to a runtime: it compiles.
+#[allow(clippy::let_underscore_future, reason = "nothing runs")]
+fn every_future_of_maintenance_can_be_spawned(table: &Table) {
+    fn spawnable<T>(future: impl Future<Output = T> + Send + 'static) {
+        drop(future);
+    }
+    let owned = table.clone();
+    spawnable(async move { lakebed_compaction::compact(&owned, &Default::default(), |_| ()).await });
+    let owned = table.clone();
+    spawnable(async move {
+        let plan = lakebed_vacuum::plan(&owned, &Default::default()).await?;
+        lakebed_vacuum::carry_out(&owned, &plan, |_| ()).await
+    });
+}

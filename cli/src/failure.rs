@@ -35,6 +35,12 @@ pub(crate) fn report(error: &Error, form: Form) -> ExitCode {
     ExitCode::from(exit_code(error.kind()))
 }
 
+/// Whether nobody reads the output any more, as after `| head`: there is nothing to tell, and nobody to tell it.
+pub(crate) fn is_closed_pipe(error: &Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
 fn exit_code(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::Bug => 1,

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
     let context = Context::new(&args.output);
     match run(args.command, &context) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if failure::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error, context.form),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! | module | question it answers |
 //! |---|---|
+//! | [`cli`] | what does a person meet at the command line? |
 //! | [`commit`] | what does a commit cost, and what is left of it when its writer dies or races? |
 //! | [`conformance`] | do we read every table of the corpus as its writer left it? |
 //! | [`interop`] | what do nine engines that people use make of our tables? |
@@ -16,6 +17,7 @@
 #![allow(dead_code, reason = "support that not every subject uses")]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod cli;
 mod commit;
 mod conformance;
 mod interop;

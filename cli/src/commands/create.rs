@@ -1,21 +1,19 @@
 //! `lakebed table create`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use lakebed::CreateTable;
-use lakebed::store::{TableStore, TableUrl};
 use lakebed_txlog::protocol::Profile;
 use lakebed_txlog::{Error, Result};
 use serde_json::json;
 
+use super::open;
 use crate::args::{CreateArgs, ProfileArg};
 use crate::context::Context;
 use crate::ddl;
 use crate::render::Form;
 
 pub(crate) async fn run(args: CreateArgs, context: &Context) -> Result<()> {
-    let url = TableUrl::parse(&args.table)?;
     let create = CreateTable {
         partition_columns: args.partition_by,
         properties: properties(&args.properties)?,
@@ -25,8 +23,7 @@ pub(crate) async fn run(args: CreateArgs, context: &Context) -> Result<()> {
         },
         ..CreateTable::new(ddl::parse(&args.columns)?)
     };
-    let store = TableStore::create(&url, &context.settings, &context.env)?;
-    let table = create.create_in(store, Arc::clone(&context.env)).await?;
+    let table = open::make(&args.table, &create, context).await?;
     let snapshot = table.snapshot();
     match context.form {
         Form::Json => context.print_json(&json!({

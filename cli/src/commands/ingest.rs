@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use lakebed::store::{TableStore, TableUrl};
 use lakebed::table::{AppendOptions, CreateTable, SchemaMode, Table, Written};
 use lakebed_lake::ingest::source::Found;
 use lakebed_lake::ingest::{Columns, CsvOptions, Format, Header, Options, Progress, Survey, survey};
@@ -93,10 +92,8 @@ fn declared(args: &IngestArgs, target: Option<&Table>) -> Result<Option<StructTy
 }
 
 async fn create(args: &IngestArgs, survey: &Survey, context: &Context) -> Result<Table> {
-    let url = TableUrl::parse(args.table.as_deref().unwrap_or_default())?;
     let create = CreateTable::of_arrow(&survey.schema())?.partitioned_by(args.partition_by.clone());
-    let store = TableStore::create(&url, &context.settings, &context.env)?;
-    create.create_in(store, Arc::clone(&context.env)).await
+    open::make(args.table.as_deref().unwrap_or_default(), &create, context).await
 }
 
 fn options(args: &IngestArgs, declared: Option<&StructType>) -> Result<Options> {

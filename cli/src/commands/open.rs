@@ -1,7 +1,9 @@
 //! Tables and their versions, as a person names them.
 
-use lakebed::Table;
-use lakebed::store::{TableStore, TableUrl};
+use std::sync::Arc;
+
+use lakebed::store::{Place, TableStore, TableUrl};
+use lakebed::{CreateTable, Table};
 use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::{Error, Result, TimestampMs, Version};
 
@@ -21,7 +23,25 @@ pub(crate) async fn table(text: &str, context: &Context) -> Result<Table> {
         _ => error.table(url.to_string()),
     };
     let store = TableStore::open(&url, &context.settings, &context.env).map_err(hint)?;
-    Table::open_with(store, std::sync::Arc::clone(&context.env)).await.map_err(hint)
+    Table::open_with(store, Arc::clone(&context.env)).await.map_err(hint)
+}
+
+/// Makes the table that `text` names.
+///
+/// # Errors
+/// `AlreadyExists` where there is one; those of the schema, the partitioning and the store. A local folder that was made
+/// for it, and is empty still, is gone then.
+pub(crate) async fn make(text: &str, create: &CreateTable, context: &Context) -> Result<Table> {
+    let url = TableUrl::parse(text)?;
+    let is_new = matches!(url.place(), Place::Local(folder) if !folder.exists());
+    let store = TableStore::create(&url, &context.settings, &context.env)?;
+    let made = create.create_in(store, Arc::clone(&context.env)).await;
+    if let (Err(_), Place::Local(folder), true) = (&made, url.place(), is_new) {
+        // Removes what is empty, and nothing else.
+        let _ = std::fs::remove_dir(folder.join("_delta_log"));
+        let _ = std::fs::remove_dir(folder);
+    }
+    made.map_err(|error| error.table(url.to_string()))
 }
 
 /// The version of `table` that `at` asks for.

@@ -1,10 +1,8 @@
 //! `lakebed promote`.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use lakebed::query::Session;
-use lakebed::store::{TableStore, TableUrl};
 use lakebed::{CreateTable, Promoted, Promotion, Table, promote};
 use lakebed_txlog::{Error, Result};
 
@@ -68,8 +66,7 @@ async fn create(args: &PromoteArgs, source: &Table, promotion: &Promotion, conte
     }
     let schema = session.schema_of(&promotion.sql).await?;
     let create = CreateTable::of_arrow(&schema)?.partitioned_by(args.partition_by.clone());
-    let store = TableStore::create(&TableUrl::parse(&args.target)?, &context.settings, &context.env)?;
-    create.create_in(store, Arc::clone(&context.env)).await
+    open::make(&args.target, &create, context).await
 }
 
 /// How a promotion ended.

@@ -50,7 +50,8 @@ fn with_names(error: Error, lake: &Lake) -> Error {
     match error.kind() {
         lakebed_txlog::ErrorKind::NotFound => {
             let names: Vec<&str> = lake.names().take(20).collect();
-            error.hint(if names.is_empty() {
+            // The session knows only the tables that the text seems to name; the lake knows all.
+            Error::not_found(error.message()).hint(if names.is_empty() {
                 "no table is known: name a folder of tables with --lake, or one table with --table NAME=TABLE"
                     .to_owned()
             } else {

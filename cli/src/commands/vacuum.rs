@@ -29,8 +29,10 @@ pub(crate) async fn run(args: VacuumArgs, context: &Context) -> Result<()> {
     let planned = plan(&table, &VacuumOptions { retention, short_retention }).await;
     spinner.finish_and_clear();
     let planned = planned.map_err(|error| match error.kind() {
-        lakebed_txlog::ErrorKind::InvalidRequest if !args.force => {
-            error.hint("keep the table's retention, or give --force: older versions lose their files")
+        lakebed_txlog::ErrorKind::InvalidRequest if !args.force && retention.is_some() => {
+            Error::invalid(error.message())
+                .table(table.url().to_string())
+                .hint("--force takes it: older versions become unreadable, and running writers may lose files")
         }
         _ => error,
     })?;

@@ -7,7 +7,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::Int64Type;
 use lakebed::query::Session;
-use lakebed::store::{TableStore, TableUrl, file_error};
+use lakebed::store::file_error;
 use lakebed::{CreateTable, Promoted, Promotion, Table, promote};
 use lakebed_lake::ingest::{Source, source::Found};
 use lakebed_txlog::{Error, Result};
@@ -96,9 +96,7 @@ impl<'a> Lake<'a> {
                 }
                 let schema = session.schema_of(sql).await?;
                 let create = CreateTable::of_arrow(&schema)?;
-                let url = TableUrl::parse(&path)?;
-                let store = TableStore::create(&url, &self.context.settings, &self.context.env)?;
-                create.create_in(store, Arc::clone(&self.context.env)).await?
+                open::make(&path, &create, self.context).await?
             }
         };
         let promoted = promote(&source, &target, &promotion).await?;

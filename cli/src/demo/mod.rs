@@ -46,7 +46,7 @@ pub(crate) async fn run(args: DemoArgs, context: &Context) -> Result<()> {
         &format!(
             "\nDone in {}. The lake is in {dir}; any engine that reads Delta reads its tables. Go on with:\n\n\
              lakebed sql --lake {dir}\n\
-             lakebed sql --lake {dir} 'SELECT * FROM gold.delays ORDER BY avg_arr_delay DESC LIMIT 10'\n\
+             lakebed sql --lake {dir} 'SELECT * FROM gold.delays WHERE arrived > 50 ORDER BY avg_arr_delay DESC LIMIT 10'\n\
              lakebed sql --lake {dir} 'SELECT count(*) FROM gold.delays VERSION AS OF 1'\n\
              lakebed table history {dir}/silver/flights\n\
              lakebed table describe {dir}/silver/flights\n\

@@ -188,6 +188,8 @@ struct Union {
     places: HashMap<String, usize>,
     columns: Vec<(String, Evidence)>,
     differences: Vec<String>,
+    /// How many of them are values that a declared type can't hold.
+    misfits: usize,
 }
 
 impl Union {
@@ -222,6 +224,7 @@ impl Union {
             }
         };
         let name = &source.name;
+        self.misfits += misfits.len();
         self.differences.extend(misfits.into_iter().map(|misfit| format!("{name}, {misfit}")));
         Ok(FileSurvey { source: source.clone(), format, rows, renamed, columns })
     }
@@ -312,11 +315,14 @@ impl Union {
         let what =
             if options.declared.is_some() { "the files don't fit the table" } else { "the files don't go together" };
         let noun = if count == 1 { "difference" } else { "differences" };
-        Err(Error::invalid(format!("{what}, {count} {noun}:{listed}")).hint(if options.columns == Columns::Same {
-            "correct the files; columns that only some have are allowed with --merge-schema"
-        } else {
-            "correct the files"
-        }))
+        let mut hint = "correct the files".to_owned();
+        if self.misfits > 0 {
+            hint += ", or name their spelling of null (--null)";
+        }
+        if options.columns == Columns::Same && count > self.misfits {
+            hint += "; columns that only some have are allowed with --merge-schema";
+        }
+        Err(Error::invalid(format!("{what}, {count} {noun}:{listed}")).hint(hint))
     }
 
     fn fields(self, options: &Options) -> Result<Vec<FieldRef>> {

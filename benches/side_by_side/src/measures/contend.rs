@@ -1,0 +1,73 @@
+//! What do many writers get done at once, each with a handle of its own?
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::commit::target;
+use crate::Res;
+use crate::args::Args;
+use crate::engine;
+use crate::measure::Series;
+
+/// What one writer did.
+#[derive(Default)]
+struct Done {
+    series: Series,
+    landed: u64,
+    failures: BTreeMap<String, u64>,
+}
+
+/// `--writers` that append `--commits` times each.
+pub async fn contend(args: &Args) -> Res<Value> {
+    let (place, before) = target(args).await?;
+    let (_, engine) = args.engine()?;
+    let (writers, commits) = (args.number("writers", 8)?, args.number("commits", 50)?);
+    let (place, counted) = place.counted(Duration::from_millis(args.number("latency-ms", 0)?));
+    let mut handles = Vec::new();
+    for _ in 0..writers {
+        handles.push(engine.load(&place).await?);
+    }
+    counted.take();
+    let began = Instant::now();
+    let tasks: Vec<_> = handles
+        .into_iter()
+        .zip(1_u64..)
+        .map(|(mut handle, writer)| {
+            tokio::spawn(async move {
+                let mut done = Done::default();
+                for nth in 0..commits {
+                    let append = handle.prepare((writer << 32) + nth)?;
+                    match done.series.time(handle.append(append)).await {
+                        Ok(()) => done.landed += 1,
+                        Err(failed) => {
+                            let why: String = failed.to_string().chars().take(80).collect();
+                            *done.failures.entry(why).or_default() += 1;
+                        }
+                    }
+                }
+                Res::Ok(done)
+            })
+        })
+        .collect();
+    let mut all = Done::default();
+    for task in tasks {
+        let done = task.await??;
+        all.series.extend(done.series);
+        all.landed += done.landed;
+        done.failures.into_iter().for_each(|(why, times)| *all.failures.entry(why).or_default() += times);
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let counts = counted.take();
+    let version = engine::named("kernel")?.open(&place).await?.version()?.0;
+    if version != before + all.landed {
+        return Err(format!("WRONG: version {version}, and {} landed after {before}", all.landed).into());
+    }
+    let landed = all.landed as f64;
+    Ok(json!({
+        "store": args.word("store", "memory"), "writers": writers, "commits": commits, "landed": all.landed,
+        "of": writers * commits, "seconds": seconds, "commits_a_second": landed / seconds, "time": all.series.json(),
+        "requests_a_commit": counts.requests() as f64 / landed, "failures": all.failures,
+    }))
+}

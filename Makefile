@@ -52,10 +52,13 @@ soak: setup ## run the long forms of the random, crash and contention tests
 lint: ## check format, clippy, docs, licences, bans and sources
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	cargo fmt --check --manifest-path benches/side_by_side/Cargo.toml
 	tests/setup.sh deny
 	$(CACHE)/deny/bin/cargo-deny --log-level error check licenses bans sources
 	cargo test --workspace --all-targets --no-run
 	RUSTDOC=$(CURDIR)/tools/docs-of-build cargo test --workspace --doc --no-fail-fast
 
-bench: ## measure, side by side with others
-	env -u RUSTC_WORKSPACE_WRAPPER cargo bench -p lakebed-benches
+bench: ## measure side by side with delta-rs and kernel; LAKEBED_BENCH=full goes to 4 million files
+	tests/setup.sh s3
+	env -u RUSTC_WORKSPACE_WRAPPER cargo run --release --locked --manifest-path benches/side_by_side/Cargo.toml -- \
+	    all --size "$${LAKEBED_BENCH:-quick}" --data $(CACHE)/side-by-side

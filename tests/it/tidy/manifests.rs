@@ -30,16 +30,21 @@ fn package(manifest: &Source) -> Option<&str> {
     manifest.text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
 }
 
-/// Manifests of members of the workspace.
-fn members(sources: &[Source]) -> impl Iterator<Item = &Source> {
+/// Manifests of packages.
+fn packages(sources: &[Source]) -> impl Iterator<Item = &Source> {
     sources.iter().filter(|s| s.path.ends_with("/Cargo.toml") && s.text.contains("[package]"))
+}
+
+/// Manifests of members of the workspace: those that aren't one of their own, as fuzz targets and rivals are.
+fn members(sources: &[Source]) -> impl Iterator<Item = &Source> {
+    packages(sources).filter(|s| !s.text.contains("\n[workspace]\n"))
 }
 
 /// Dependencies on a crate that doesn't stand to the left, or on a rival.
 pub(super) fn out_of_order(sources: &[Source]) -> Vec<Finding> {
     let rank = |name: &str| ORDER.iter().position(|known| *known == name);
     let mut out = Vec::new();
-    for manifest in members(sources) {
+    for manifest in packages(sources) {
         let own = package(manifest).and_then(rank);
         for (at, name, _) in dependencies(manifest) {
             let ours = name == "lakebed" || name.starts_with("lakebed-");
@@ -60,7 +65,7 @@ pub(super) fn out_of_order(sources: &[Source]) -> Vec<Finding> {
 /// Dependencies with a version of their own instead of the workspace's.
 pub(super) fn own_versions(sources: &[Source]) -> Vec<Finding> {
     let mut out = Vec::new();
-    for manifest in members(sources).filter(|m| !m.path.starts_with("fuzz/")) {
+    for manifest in members(sources) {
         let stray = dependencies(manifest).into_iter().filter(|(_, _, asked)| !asked.contains("workspace"));
         out.extend(
             stray.map(|(at, name, _)| manifest.finding(at, format!("`{name}`: versions stand in the workspace"))),
@@ -71,8 +76,7 @@ pub(super) fn own_versions(sources: &[Source]) -> Vec<Finding> {
 
 /// Members that don't take the workspace's lints, `unsafe_code = "forbid"` first of them.
 pub(super) fn unlinted(sources: &[Source]) -> Vec<Finding> {
-    let free =
-        members(sources).filter(|m| !m.path.starts_with("fuzz/") && !m.text.contains("[lints]\nworkspace = true"));
+    let free = members(sources).filter(|m| !m.text.contains("[lints]\nworkspace = true"));
     free.map(|m| m.finding(0, "takes the workspace's lints: `[lints] workspace = true`")).collect()
 }
 
@@ -113,5 +117,8 @@ mod tests {
     fn a_member_without_the_lints_is_found() {
         assert_eq!(unlinted(&manifest("lakebed", "")).len(), 0);
         assert_eq!(unlinted(&[Source::new("x/Cargo.toml", "[package]\nname = \"lakebed\"\n")]).len(), 1);
+        let own = "[package]\nname = \"lakebed-fuzz\"\n\n[workspace]\n\n[dependencies]\narrow = \"59\"\n";
+        let own = [Source::new("x/Cargo.toml", own)];
+        assert_eq!((unlinted(&own).len(), own_versions(&own).len()), (0, 0), "a workspace of its own");
     }
 }

@@ -25,7 +25,11 @@ pub(super) fn dead_files(sources: &[Source]) -> Vec<Finding> {
 
 /// True for what cargo compiles as a crate of its own.
 fn is_root(path: &str, sources: &[Source]) -> bool {
-    let Some((folder, inside)) = path.split_once('/') else { return false };
+    // The folder of the nearest manifest: a crate may lie inside another's folder.
+    let folders = path.rmatch_indices('/').map(|(at, _)| &path[..at]);
+    let mut crates = folders.filter(|folder| sources.iter().any(|s| s.path == format!("{folder}/Cargo.toml")));
+    let folder = crates.next().unwrap_or(path.split('/').next().unwrap_or_default());
+    let Some(inside) = path.strip_prefix(folder).and_then(|inside| inside.strip_prefix('/')) else { return false };
     let alone = |dir: &str| inside.strip_prefix(dir).is_some_and(|name| !name.contains('/'));
     let named = || {
         sources.iter().any(|s| s.path == format!("{folder}/Cargo.toml") && s.text.contains(&format!("\"{inside}\"")))
@@ -183,9 +187,13 @@ mod tests {
             Source::new("tests/it/main.rs", "mod f;"),
             Source::new("tests/it/f.rs", ""),
             Source::new("tests/it/g/mod.rs", ""),
+            Source::new("tests/inner/Cargo.toml", ""),
+            Source::new("tests/inner/src/main.rs", "mod h;"),
+            Source::new("tests/inner/src/h.rs", ""),
+            Source::new("tests/inner/src/i.rs", ""),
         ];
         let dead: Vec<String> = dead_files(&sources).into_iter().map(|finding| finding.place).collect();
-        assert_eq!(dead, ["lake/src/d.rs:1", "tests/it/g/mod.rs:1"]);
+        assert_eq!(dead, ["lake/src/d.rs:1", "tests/inner/src/i.rs:1", "tests/it/g/mod.rs:1"]);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Handle for Open {
             found.files.cardinality += file.deletion_vector().map_or(0, |vector| vector.cardinality);
             found.partition_values += file.partition_values().len() as u64;
             if columns != Columns::NoStatistics {
-                found.statistics_bytes += file.stats().map_or(0, str::len) as u64;
+                found.statistics_bytes += file.stats().map_or(0, |stats| stats.len() as u64);
             }
         }
         Ok(found)

@@ -1,11 +1,13 @@
 //! The same work done by Lakebed, delta-rs and kernel, on the same tables, in one binary.
 //!
 //!     side-by-side all [--size quick|full] [--data DIR] [--out FILE] [--only TEXT]
+//!     side-by-side report [--data DIR] [--out FILE]
 //!     side-by-side write-table --files N [--stats json|parsed] [--tail mixed|appends] [--data DIR]
 //!     side-by-side MEASURE --engine lakebed|delta-rs|delta-rs-lazy|kernel [options]
 //!
-//! A measure prints one JSON line. `all` takes them one after another, each in a process of its own, writes their lines to
-//! FILE, and prints a table. `measures` lists them; `docs/BENCHMARKS.md` says how to read what comes out.
+//! A measure prints one JSON line. `all` takes one after another, each in a process of its own, writes their lines to FILE,
+//! and prints a table; `report` prints it again. [`measures`] lists them; `docs/BENCHMARKS.md` says how to read what comes
+//! out.
 //!
 //! | module | question it answers |
 //! |---|---|
@@ -18,6 +20,9 @@
 //! | [`measure`] | what did it take? |
 //! | [`measures`] | what is measured? |
 //! | [`all`] | what is measured in one run, and how does it compare? |
+
+#![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods, reason = "a measure needs the clock, and a person's settings")]
 
 mod all;
 mod args;
@@ -54,6 +59,7 @@ fn run() -> Res<()> {
     std::fs::create_dir_all(args.data())?;
     match measure.as_str() {
         "all" => return all::run(&args),
+        "report" => return all::report(&args),
         "write-table" => return table::write(&args.table()?, &args.data()),
         _ => {}
     }

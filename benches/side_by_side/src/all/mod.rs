@@ -14,6 +14,23 @@ use crate::args::Args;
 use crate::server::Server;
 use cases::{Case, Size};
 
+/// Prints the table of lines that are there already, of runs of any size.
+pub fn report(args: &Args) -> Res<()> {
+    let text = std::fs::read_to_string(args.data().join(args.word("out", "results.jsonl")))?;
+    let lines: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let mut taken: Vec<(Case, Vec<Value>)> = Vec::new();
+    for case in cases::all(Size::Full).into_iter().chain(cases::all(Size::Quick)) {
+        let of = |line: &&Value| line["case"] == case.title.as_str();
+        let by = |engine: &&str| lines.iter().filter(of).find(|line| line["engine"] == **engine).cloned();
+        let lines: Vec<Value> = case.engines.iter().map(|engine| by(engine).unwrap_or(Value::Null)).collect();
+        if lines.iter().any(Value::is_object) && taken.iter().all(|(known, _)| known.title != case.title) {
+            taken.push((case, lines));
+        }
+    }
+    print!("{}", report::table(&taken));
+    Ok(())
+}
+
 /// Takes every measure, writes the lines, prints the table.
 pub fn run(args: &Args) -> Res<()> {
     let size = match args.word("size", "quick") {

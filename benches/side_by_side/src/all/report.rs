@@ -21,7 +21,16 @@ pub fn table(taken: &[(Case, Vec<Value>)]) -> String {
             out.push_str(&format!("| {} |\n", row.join(" | ")));
         }
     }
-    out
+    out + &machine(taken)
+}
+
+/// What else the machine did meanwhile: a median that was taken beside other work is longer than its CPU time.
+fn machine(taken: &[(Case, Vec<Value>)]) -> String {
+    let loads: Vec<f64> = taken.iter().flat_map(|(_, lines)| lines).filter_map(|line| line["load"].as_f64()).collect();
+    let least = loads.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = loads.iter().copied().fold(0.0, f64::max);
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    if loads.is_empty() { String::new() } else { format!("\n{cores} cores; load {least:.1} to {most:.1}.\n") }
 }
 
 /// A figure, or why there is none.
@@ -88,7 +97,7 @@ mod tests {
         const SHOWN: &[Shown] = &[MS];
         let case = Case { title: "open".into(), measure: "open", words: vec![], engines: &[], shown: SHOWN };
         let table = table(&[(case, lines)]);
-        assert_eq!(table.lines().last(), Some("| open | 50.0 ms | 1234 ms | wrong | 24.7× | – |"));
+        assert_eq!(table.lines().nth(2), Some("| open | 50.0 ms | 1234 ms | wrong | 24.7× | – |"));
     }
 
     #[test]

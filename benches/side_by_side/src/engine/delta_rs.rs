@@ -18,7 +18,7 @@ use deltalake::{DeltaTable, DeltaTableBuilder};
 use fork::expressions::{Expression, Predicate};
 use futures::TryStreamExt;
 
-use super::{Append, Columns, Engine, Found, Handle};
+use super::{Append, Engine, Found, Handle, WantedStatistics};
 use crate::Res;
 use crate::place::Place;
 use crate::table::File;
@@ -79,10 +79,10 @@ impl Engine for Lazy {
 #[async_trait]
 impl Handle for Table {
     fn version(&self) -> Res<(u64, usize)> {
-        Ok((u64::try_from(self.state.version())?, self.state.schema().fields().count()))
+        Ok((self.state.version(), self.state.schema().fields().count()))
     }
 
-    async fn files(&mut self, columns: Columns) -> Res<Found> {
+    async fn files(&mut self, statistics: WantedStatistics) -> Res<Found> {
         let mut found = Found::default();
         for file in self.state.log_data() {
             found.files.files += 1;
@@ -90,7 +90,7 @@ impl Handle for Table {
             found.files.size += file.size();
             found.files.cardinality += file.deletion_vector_descriptor().map_or(0, |vector| vector.cardinality);
             found.partition_values += file.partition_values_map().len() as u64;
-            if columns != Columns::NoStatistics {
+            if statistics != WantedStatistics::None {
                 found.statistics_bytes += file.stats().map_or(0, |stats| stats.len() as u64);
             }
         }
@@ -157,14 +157,14 @@ impl Handle for Table {
 #[async_trait]
 impl Handle for Replayed {
     fn version(&self) -> Res<(u64, usize)> {
-        Ok((u64::try_from(self.snapshot.version())?, self.snapshot.schema().fields().count()))
+        Ok((self.snapshot.version(), self.snapshot.schema().fields().count()))
     }
 
-    async fn files(&mut self, columns: Columns) -> Res<Found> {
+    async fn files(&mut self, statistics: WantedStatistics) -> Res<Found> {
         let mut found = Found::default();
         let mut batches = self.snapshot.files(self.store.as_ref(), None);
         while let Some(batch) = batches.try_next().await? {
-            super::kernel::count(&batch, |_| true, columns, &mut found);
+            super::kernel::count(&batch, |_| true, statistics, &mut found);
         }
         Ok(found)
     }

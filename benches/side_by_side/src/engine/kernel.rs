@@ -19,7 +19,7 @@ use delta_kernel::transaction::{CommitResult, UpdateTableOperation};
 use delta_kernel_default_engine::executor::tokio::TokioMultiThreadExecutor;
 use delta_kernel_default_engine::{DefaultEngine, DefaultEngineBuilder};
 
-use super::{Append, Columns, Engine, Found, Handle};
+use super::{Append, Engine, Found, Handle, WantedStatistics};
 use crate::Res;
 use crate::place::Place;
 use crate::table::File;
@@ -57,15 +57,12 @@ impl Engine for Kernel {
 
 impl Open {
     /// Replays the log and hands each batch of live files, with the rows that count, to `each`.
-    async fn scan<T: Send + 'static>(
+    async fn scan<T: std::default::Default + Send + 'static>(
         &self,
         statistics: StatsOptions,
         predicate: Option<delta_kernel::PredicateRef>,
         each: impl Fn(&RecordBatch, &dyn Fn(usize) -> bool, &mut T) + Send + 'static,
-    ) -> Res<T>
-    where
-        T: std::default::Default,
-    {
+    ) -> Res<T> {
         let (engine, snapshot) = (Arc::clone(&self.engine), Arc::clone(&self.snapshot));
         blocking(move || {
             let scan = snapshot.scan_builder().with_predicate(predicate).with_stats(statistics).build()?;
@@ -88,13 +85,13 @@ impl Handle for Open {
         Ok((self.snapshot.version(), self.snapshot.schema().fields().count()))
     }
 
-    async fn files(&mut self, columns: Columns) -> Res<Found> {
-        let statistics = match columns {
-            Columns::JsonStatistics => StatsOptions::json_only(),
-            Columns::ParsedStatistics => StatsOptions::all_struct(),
-            Columns::NoStatistics => StatsOptions::none(),
+    async fn files(&mut self, statistics: WantedStatistics) -> Res<Found> {
+        let options = match statistics {
+            WantedStatistics::Json => StatsOptions::json_only(),
+            WantedStatistics::Parsed => StatsOptions::all_struct(),
+            WantedStatistics::None => StatsOptions::none(),
         };
-        self.scan(statistics, None, move |batch, selected, found: &mut Found| count(batch, selected, columns, found))
+        self.scan(options, None, move |batch, selected, found: &mut Found| count(batch, selected, statistics, found))
             .await
     }
 
@@ -168,7 +165,7 @@ fn column<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a ArrayRef> {
 }
 
 /// Looks at the files of a batch in the form that a kernel's scan has.
-pub fn count(batch: &RecordBatch, selected: impl Fn(usize) -> bool, columns: Columns, found: &mut Found) {
+pub fn count(batch: &RecordBatch, selected: impl Fn(usize) -> bool, statistics: WantedStatistics, found: &mut Found) {
     let strings = |name: &str| column(batch, name).and_then(|c| c.as_string_opt::<i32>());
     let (paths, stats) = (strings("path"), strings("stats"));
     let sizes = column(batch, "size").and_then(|c| c.as_primitive_opt::<Int64Type>());
@@ -186,7 +183,7 @@ pub fn count(batch: &RecordBatch, selected: impl Fn(usize) -> bool, columns: Col
         found.files.cardinality += hidden.unwrap_or(0);
         let values = partitions.filter(|maps| maps.is_valid(row)).map(|maps| maps.value_length(row));
         found.partition_values += values.map_or(0, |values| values.unsigned_abs().into());
-        if columns != Columns::NoStatistics {
+        if statistics != WantedStatistics::None {
             let text = stats
                 .filter(|stats| stats.is_valid(row))
                 .map(|stats| u64::from(stats.value_length(row).unsigned_abs()));

@@ -31,7 +31,7 @@ pub trait Handle: Send {
     fn version(&self) -> Res<(u64, usize)>;
 
     /// Looks at path, size, partition values, vector and, where wanted, statistics of every live file.
-    async fn files(&mut self, columns: Columns) -> Res<Found>;
+    async fn files(&mut self, statistics: WantedStatistics) -> Res<Found>;
 
     /// The sum of `size` over every live file, counted anew from its column.
     async fn sum_of_sizes(&mut self) -> Res<i64>;
@@ -55,15 +55,15 @@ pub trait Handle: Send {
 /// An append that only has to be committed, as its engine wants it.
 pub type Append = Box<dyn std::any::Any + Send>;
 
-/// What is looked at of each file.
+/// Which statistics are looked at, beside everything else that is known of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Columns {
-    /// Statistics too, as the log has them: JSON text.
-    JsonStatistics,
-    /// Statistics too, as the log has them: typed columns.
-    ParsedStatistics,
-    /// Everything else.
-    NoStatistics,
+pub enum WantedStatistics {
+    /// JSON text, as the log has it.
+    Json,
+    /// Typed columns, as the log has them.
+    Parsed,
+    /// None.
+    None,
 }
 
 /// What an engine found in a table.

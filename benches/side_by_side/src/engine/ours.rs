@@ -12,7 +12,7 @@ use lakebed_txlog::predicate::{Comparison, Predicate};
 use lakebed_txlog::stats::ColumnPath;
 use lakebed_txlog::transaction::{Kind, Transaction};
 
-use super::{Append, Columns, Engine, Found, Handle};
+use super::{Append, Engine, Found, Handle, WantedStatistics};
 use crate::Res;
 use crate::place::Place;
 use crate::table::File;
@@ -45,7 +45,7 @@ impl Handle for Open {
         Ok((snapshot.version().0, snapshot.schema().fields().len()))
     }
 
-    async fn files(&mut self, columns: Columns) -> Res<Found> {
+    async fn files(&mut self, statistics: WantedStatistics) -> Res<Found> {
         let snapshot = self.0.snapshot();
         let mut found = Found::default();
         for file in snapshot.files().iter() {
@@ -54,7 +54,7 @@ impl Handle for Open {
             found.files.size += file.size();
             found.files.cardinality += file.deletion_vector().map_or(0, |vector| vector.cardinality);
             found.partition_values += file.partition_values().len() as u64;
-            if columns != Columns::NoStatistics {
+            if statistics != WantedStatistics::None {
                 found.statistics_bytes += file.stats().map_or(0, |stats| stats.len() as u64);
             }
         }

@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 
 use crate::Res;
 use crate::args::Args;
-use crate::engine::{self, Columns, Handle};
+use crate::engine::{self, Handle, WantedStatistics};
 use crate::measure::{Series, memory};
 use crate::place::{Kind, Place};
 use crate::table::{self, COLUMNS, Expected, File, Spec};
 
-fn columns(args: &Args) -> Columns {
+fn statistics(args: &Args) -> WantedStatistics {
     match args.word("stats", "json") {
-        "none" => Columns::NoStatistics,
-        "parsed" => Columns::ParsedStatistics,
-        _ => Columns::JsonStatistics,
+        "none" => WantedStatistics::None,
+        "parsed" => WantedStatistics::Parsed,
+        _ => WantedStatistics::Json,
     }
 }
 
@@ -30,7 +30,7 @@ fn check<T: PartialEq + std::fmt::Debug>(found: &T, expected: &T) -> Res<()> {
 
 /// Opens until every live file has been looked at. Memory is that of the first time.
 pub async fn open(args: &Args) -> Res<Value> {
-    let (spec, columns, repetitions) = (args.table()?, columns(args), args.repetitions()?);
+    let (spec, statistics, repetitions) = (args.table()?, statistics(args), args.repetitions()?);
     let (folder, expected) = super::table(&spec, args)?;
     let (_, engine) = args.engine()?;
     let place = Place::local(&folder)?;
@@ -43,7 +43,7 @@ pub async fn open(args: &Args) -> Res<Value> {
         let opened = series
             .time(async {
                 let mut handle = engine.load(&place).await?;
-                let found = handle.files(columns).await?;
+                let found = handle.files(statistics).await?;
                 Res::Ok((handle, found))
             })
             .await;
@@ -181,7 +181,7 @@ pub async fn checkpoint(args: &Args) -> Res<Value> {
     }
     // A rival reads it.
     let reader = engine::named(if args.word("engine", "lakebed") == "kernel" { "delta-rs" } else { "kernel" })?;
-    let found = reader.load(&place).await?.files(Columns::NoStatistics).await?;
+    let found = reader.load(&place).await?.files(WantedStatistics::None).await?;
     check(&found.files, &expected)?;
     let peak = memory::megabytes(peak.unwrap_or_default());
     Ok(json!({"files": spec.files, "time": series.json(), "peak_mb": peak, "bytes": bytes}))

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::Res;
 use crate::args::Args;
-use crate::engine::Columns;
+use crate::engine::WantedStatistics;
 use crate::place::{Kind, Place};
 use crate::table::{self, TAIL_COMMITS};
 
@@ -34,7 +34,7 @@ pub async fn requests(args: &Args) -> Res<Value> {
             engine.open(&counting).await?;
         }
         "open" => {
-            engine.load(&counting).await?.files(Columns::NoStatistics).await?;
+            engine.load(&counting).await?.files(WantedStatistics::None).await?;
         }
         "refresh" | "refresh-nothing" | "append" | "checkpoint" => {
             let mut handle = engine.load(&counting).await?;

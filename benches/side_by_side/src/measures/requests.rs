@@ -27,7 +27,7 @@ pub async fn requests(args: &Args) -> Res<Value> {
         spec.version()
     };
     let (_, engine) = args.engine()?;
-    let (counting, counted) = place.counted(Duration::from_millis(args.number("latency-ms", 25)?));
+    let (counting, counted) = place.counted(Duration::from_millis(args.number("latency-ms", 50)?));
     let operation = args.word("operation", "open");
     match operation {
         "open-schema" => {

@@ -39,6 +39,7 @@ enum Figure {
     Number(f64),
     Wrong,
     Refused,
+    NotTaken,
 }
 
 impl Figure {
@@ -47,6 +48,7 @@ impl Figure {
             Figure::Number(number) => format!("{} {unit}", short(number)).trim_end().to_owned(),
             Figure::Wrong => "wrong".to_owned(),
             Figure::Refused => "refused".to_owned(),
+            Figure::NotTaken => "–".to_owned(),
         }
     }
 }
@@ -55,6 +57,7 @@ fn figure(line: &Value, shown: &Shown) -> Figure {
     match (line.pointer(shown.at).and_then(Value::as_f64), line["error"].as_str()) {
         (Some(number), _) => Figure::Number(number),
         (None, Some(error)) if error.contains("WRONG") => Figure::Wrong,
+        (None, _) if line.is_null() => Figure::NotTaken,
         (None, _) => Figure::Refused,
     }
 }
@@ -69,9 +72,10 @@ fn ratio(ours: &Figure, rival: &Figure, better: Better) -> String {
     }
 }
 
-/// Three digits.
+/// Three digits; none behind the point of a count.
 fn short(number: f64) -> String {
     match number {
+        n if n.fract() == 0.0 => format!("{n}"),
         n if n >= 99.95 => format!("{n:.0}"),
         n if n >= 9.995 => format!("{n:.1}"),
         n if n >= 0.9995 => format!("{n:.2}"),
@@ -97,12 +101,12 @@ mod tests {
         const SHOWN: &[Shown] = &[MS];
         let case = Case { title: "open".into(), measure: "open", words: vec![], engines: &[], shown: SHOWN };
         let table = table(&[(case, lines)]);
-        assert_eq!(table.lines().nth(2), Some("| open | 50.0 ms | 1234 ms | wrong | 24.7× | – |"));
+        assert_eq!(table.lines().nth(2), Some("| open | 50 ms | 1234 ms | wrong | 24.7× | – |"));
     }
 
     #[test]
     fn where_more_is_better_the_ratio_is_turned() {
-        assert_eq!(ratio(&Figure::Number(100.0), &Figure::Number(20.0), Better::More), "5.00×");
+        assert_eq!(ratio(&Figure::Number(100.0), &Figure::Number(20.0), Better::More), "5×");
         assert_eq!(ratio(&Figure::Number(100.0), &Figure::Number(20.0), Better::Less), "0.200×");
         assert_eq!(ratio(&Figure::Refused, &Figure::Number(20.0), Better::Less), "–");
     }

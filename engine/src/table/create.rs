@@ -87,10 +87,11 @@ impl CreateTable {
         self.create_in(store, env).await
     }
 
-    /// Creates it in a store: one put.
+    /// Creates it in a store: one put, and another that the store has to refuse.
     ///
     /// # Errors
-    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where a table is;
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the store creates version 0 twice, so that it can't keep two
+    /// writers apart; [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where a table is;
     /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for a schema, partitioning or property that can't be;
     /// [`Indeterminate`](crate::ErrorKind::Indeterminate) when the store can't be asked whether it was created.
     pub async fn create_in(&self, store: TableStore, env: Arc<dyn Env>) -> Result<Table> {

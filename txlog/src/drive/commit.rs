@@ -377,6 +377,7 @@ pub(super) async fn create(store: &LogStore, env: &Arc<dyn Env>, transaction: &T
             }
             Step::Fence(_) => return Err(Error::bug("version 0 is never fenced")),
             Step::Done(End::Committed(version)) => {
+                prove_create(store, version, attempt.bytes.clone()).await?;
                 let mut commit = Commit::from_actions(version, attempt.actions)?;
                 commit.size_in_bytes = attempt.bytes.len() as u64;
                 return Snapshot::follow(None, &[commit]).map_err(|e| store.named(e));
@@ -395,6 +396,18 @@ pub(super) async fn create(store: &LogStore, env: &Arc<dyn Env>, transaction: &T
         };
         step = machine.next(event, env.monotonic());
         attempt.pause(event, step).await;
+    }
+}
+
+/// That the store refuses to create what is there: one that doesn't keeps no two writers apart (pitfall C5). The bytes are
+/// those that are there, so that nothing changes either way.
+async fn prove_create(store: &LogStore, version: Version, bytes: Bytes) -> Result<()> {
+    match store.put_commit(version, bytes).await {
+        PutAnswer::Stored => Err(store.named(
+            Error::unsupported("the store creates an object where one is: it can't keep two writers apart")
+                .hint("see what else it can't be trusted with: lakebed doctor; version 0 of the table may be deleted"),
+        )),
+        PutAnswer::Refused(_) | PutAnswer::Unclear(_) => Ok(()),
     }
 }
 

@@ -75,10 +75,11 @@ impl Log {
         Ok(Log { store, env, tip: Mutex::new(Tip::new(snapshot, proved)) })
     }
 
-    /// Creates a table: commits version 0.
+    /// Creates a table: commits version 0, in one put, and tries to create it once more, which has to be refused.
     ///
     /// # Errors
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where version 0 is there;
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the store creates it twice (pitfall C5);
     /// [`Indeterminate`](crate::ErrorKind::Indeterminate) when it can't be found out whether it was written; those of
     /// the store.
     pub async fn create(store: LogStore, env: Arc<dyn Env>, transaction: &Transaction) -> Result<Log> {

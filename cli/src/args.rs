@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use lakebed::doctor::Use;
 use lakebed_lake::ingest;
 
 use crate::failure::EXIT_CODES;
@@ -54,6 +55,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Table(TableCommand),
     Vacuum(VacuumArgs),
+    Doctor(DoctorArgs),
     Version,
 }
 
@@ -378,4 +380,46 @@ pub(crate) struct VacuumArgs {
     /// Allow a retention below the table's: running readers and older versions lose their files
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+/// Find out what a store can be trusted with: one writer, many writers, maintenance
+///
+/// Writes, reads, lists and deletes below _lakebed_doctor/ in the place named, and leaves nothing there: 16 writers race
+/// for each of 20 objects, and about 150 other requests. Ends with exit code 8 where the store isn't fit for what --for
+/// asks.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  lakebed doctor s3://bucket/lake
+  lakebed doctor /data/lake --for single-writer
+  lakebed doctor s3://bucket/lake --json")]
+pub(crate) struct DoctorArgs {
+    /// A folder, bucket or prefix, with or without tables
+    #[arg(value_name = "PLACE")]
+    pub(crate) place: String,
+    /// What the store has to be fit for
+    #[arg(long = "for", value_enum, default_value_t = UseArg::All)]
+    pub(crate) uses: UseArg,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum UseArg {
+    /// One process writes to a table
+    SingleWriter,
+    /// Any number of processes do
+    ManyWriters,
+    /// Compaction, vacuum and log cleanup run beside them
+    Maintenance,
+    /// All of these
+    All,
+}
+
+impl From<UseArg> for Option<Use> {
+    fn from(uses: UseArg) -> Option<Use> {
+        match uses {
+            UseArg::SingleWriter => Some(Use::SingleWriter),
+            UseArg::ManyWriters => Some(Use::ManyWriters),
+            UseArg::Maintenance => Some(Use::Maintenance),
+            UseArg::All => None,
+        }
+    }
 }

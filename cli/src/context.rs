@@ -59,6 +59,12 @@ impl Context {
         self.draw(ProgressBar::new(total_bytes), style, what)
     }
 
+    /// A bar of steps, whose number is learnt on the way, drawn on a terminal only.
+    pub(crate) fn steps(&self, what: &str) -> ProgressBar {
+        let style = ProgressStyle::with_template("{msg:<24} {bar:30} {pos}/{len} {elapsed}");
+        self.draw(ProgressBar::new(0), style, what)
+    }
+
     /// A spinner for work whose length isn't known.
     pub(crate) fn spinner(&self, what: &str) -> ProgressBar {
         let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");

@@ -21,7 +21,7 @@ Exit codes:
   5  damaged or malformed data, in a table or in a file to ingest
   6  the store is unavailable, or another writer came first: try again
   7  a commit may or may not have landed: look before trying again
-  8  the table asks for something that this release doesn't implement
+  8  the table asks for something that this release doesn't implement, or the store can't be trusted with it
   9  a limit was reached: memory, disk, or a bound on what is read";
 
 /// Most causes that are printed.

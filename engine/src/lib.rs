@@ -60,6 +60,7 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`store`] | where is the table, and how is it reached? |
+//! | [`doctor`] | what can a store be trusted with? |
 //! | [`mod@write`] | how do Arrow batches become data files? |
 //! | [`query`] | how does DataFusion read a table? |
 //! | [`table`] | what can be done with a table? |
@@ -67,6 +68,7 @@
 //! | [`mod@promote`] | how does a change of one table reach the next, exactly once? |
 
 pub mod cursor;
+pub mod doctor;
 pub mod promote;
 pub mod query;
 pub mod store;

@@ -2,6 +2,7 @@
 //!
 //! | module | question it answers |
 //! |---|---|
+//! | [`care`] | are a store that lies and a table that is damaged found out, named and repaired? |
 //! | [`cli`] | what does a person meet at the command line? |
 //! | [`commit`] | what does a commit cost, and what is left of it when its writer dies or races? |
 //! | [`conformance`] | do we read every table of the corpus as its writer left it? |
@@ -17,6 +18,7 @@
 #![allow(dead_code, reason = "support that not every subject uses")]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod care;
 mod cli;
 mod commit;
 mod conformance;

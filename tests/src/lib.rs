@@ -4,8 +4,10 @@
 //! |---|---|
 //! | [`requests`] | which requests does a table make of its store? |
 //! | [`faults`] | which answers of a store can a test choose? |
+//! | [`liar`] | which promises of a store can a test break? |
 //! | [`plan`] | what does a writer do next, and what is in the table then? |
 
 pub mod faults;
+pub mod liar;
 pub mod plan;
 pub mod requests;

@@ -4,6 +4,7 @@ pub(crate) mod compact;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod describe;
+pub(crate) mod doctor;
 pub(crate) mod files;
 pub(crate) mod history;
 pub(crate) mod ingest;

@@ -32,6 +32,11 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    /// The machine's clock as it is.
+    pub(crate) fn of_machine() -> Arc<Clock> {
+        Arc::new(Clock { machine: SystemEnv::shared(), ahead_ms: AtomicI64::new(0) })
+    }
+
     /// Sets the clock to so many days from now.
     pub(crate) fn set_days(&self, days: i64) {
         self.ahead_ms.store(days * 24 * 60 * 60 * 1000, Ordering::Relaxed);
@@ -67,7 +72,7 @@ pub(crate) enum Place {
 
 impl Fixture {
     pub(crate) async fn new(place: Place, partition_columns: &[&str]) -> Fixture {
-        let clock = Arc::new(Clock { machine: SystemEnv::shared(), ahead_ms: AtomicI64::new(0) });
+        let clock = Clock::of_machine();
         let env: Arc<dyn Env> = Arc::clone(&clock) as Arc<dyn Env>;
         let (url, folder) = match place {
             Place::Memory => (format!("memory://{}/lake/t", env.uuid()), None),

@@ -1,0 +1,3 @@
+//! Are a store that lies and a table that is damaged found out, named, and repaired where that can be?
+
+mod doctor;

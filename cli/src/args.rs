@@ -56,6 +56,7 @@ pub(crate) enum Command {
     Table(TableCommand),
     Vacuum(VacuumArgs),
     Doctor(DoctorArgs),
+    Fsck(FsckArgs),
     Version,
 }
 
@@ -422,4 +423,36 @@ impl From<UseArg> for Option<Use> {
             UseArg::All => None,
         }
     }
+}
+
+/// Check a table: its log, its checkpoints, every file and vector, and statistics against rows
+///
+/// Nothing is written without --apply. Ends with exit code 5 where the table is damaged; warnings and notes don't count.
+/// Costs a listing of the table, every file of its log and of its deletion vectors, and the data files of the sample.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  lakebed fsck lake/silver/flights
+  lakebed fsck s3://bucket/flights --full --all-versions --json
+  lakebed fsck lake/silver/flights --repair
+  lakebed fsck lake/silver/flights --repair --apply --drop-missing-files")]
+pub(crate) struct FsckArgs {
+    pub(crate) table: String,
+    /// Read every data file, and compare its rows with its statistics
+    #[arg(long, conflicts_with = "sample")]
+    pub(crate) full: bool,
+    /// Read so many data files, spread over the table
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub(crate) sample: usize,
+    /// Also look for the files of every older version that the log still has
+    #[arg(long)]
+    pub(crate) all_versions: bool,
+    /// Print what can be put right, and how
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Carry the plan out; damaged files of the log are kept below _lakebed_damaged/
+    #[arg(long, requires = "repair")]
+    pub(crate) apply: bool,
+    /// Let the plan remove files that are gone from the table: their rows are lost
+    #[arg(long, requires = "repair")]
+    pub(crate) drop_missing_files: bool,
 }

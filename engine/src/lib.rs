@@ -61,6 +61,7 @@
 //! |---|---|
 //! | [`store`] | where is the table, and how is it reached? |
 //! | [`doctor`] | what can a store be trusted with? |
+//! | [`fsck`] | is a table what its log says? |
 //! | [`mod@write`] | how do Arrow batches become data files? |
 //! | [`query`] | how does DataFusion read a table? |
 //! | [`table`] | what can be done with a table? |
@@ -69,6 +70,7 @@
 
 pub mod cursor;
 pub mod doctor;
+pub mod fsck;
 pub mod promote;
 pub mod query;
 pub mod store;

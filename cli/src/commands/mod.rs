@@ -6,6 +6,7 @@ pub(crate) mod delete;
 pub(crate) mod describe;
 pub(crate) mod doctor;
 pub(crate) mod files;
+pub(crate) mod fsck;
 pub(crate) mod history;
 pub(crate) mod ingest;
 mod lake;

@@ -30,8 +30,8 @@ use lakebed_txlog::{Error, Result, TimestampMs, Version};
 
 pub use create::CreateTable;
 pub use delete::Deletion;
-pub(crate) use probe::read_vector;
 pub use probe::row_count;
+pub(crate) use probe::{footer_rows, read_vector};
 pub use report::{Report, Written};
 pub use restore::Restored;
 pub use write::{AppendOptions, OverwriteOptions, Replace, SchemaMode};

@@ -46,6 +46,14 @@ pub async fn row_count(store: &TableStore, add: &Add) -> Result<u64> {
     {
         return Ok(count);
     }
+    footer_rows(store, add).await
+}
+
+/// How many physical rows a file has: what its footer says. One request, two for a large footer.
+///
+/// # Errors
+/// As [`row_count`].
+pub(crate) async fn footer_rows(store: &TableStore, add: &Add) -> Result<u64> {
     let path = DataLocation::decode(&add.path)?.relative()?;
     let key = store.key(path.as_str())?;
     let size = u64::try_from(add.size).map_err(|_| Error::corrupt("a file of negative size").path(&add.path))?;

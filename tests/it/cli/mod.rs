@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `refused` | is bad input refused with what, where, why and what to do, with the table as it was? |
 //! | `tables` | does each command do what it says? |
+//! | `care` | are damage and unfit stores told, and is what can be repaired repaired? |
 //! | `demo` | does the demo's lake hold what the records say? |
 
+mod care;
 mod demo;
 mod refused;
 mod tables;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use lakebed::doctor::Use;
+use lakebed::store::TableUrl;
 use lakebed_lake::ingest;
 
 use crate::failure::EXIT_CODES;
@@ -34,6 +35,9 @@ pub(crate) struct OutputArgs {
     /// Print no progress
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+    /// A folder whose files a table elsewhere may name, as a shallow clone names its source's; repeatable
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) allow_outside: Vec<TableUrl>,
 }
 
 impl OutputArgs {
@@ -220,6 +224,7 @@ pub(crate) enum TableCommand {
     Read(ReadArgs),
     Delete(DeleteArgs),
     Compact(CompactArgs),
+    Checkpoint(CheckpointArgs),
 }
 
 /// Make an empty table
@@ -361,6 +366,18 @@ pub(crate) struct CompactArgs {
     /// Size of the files that are made, in MiB [default: the table's delta.targetFileSize, else 128]
     #[arg(long, value_name = "MIB")]
     pub(crate) target_mib: Option<u64>,
+}
+
+/// Write down what a table's newest version comes to, so that readers replay no older commit
+///
+/// Commits do so by themselves, by the table's delta.checkpointInterval and delta.checkpointPolicy (classic or v2). One that
+/// is there stays as it is.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  lakebed table checkpoint lake/silver/flights
+  lakebed table checkpoint s3://bucket/flights --json")]
+pub(crate) struct CheckpointArgs {
+    pub(crate) table: String,
 }
 
 /// Delete files that no retained version of a table needs

@@ -35,7 +35,7 @@ impl Context {
         let drawn = form == Form::People && !output.quiet && std::io::stderr().is_terminal();
         Context {
             form,
-            settings: StoreSettings::from_env(),
+            settings: StoreSettings { outside: output.allow_outside.clone(), ..StoreSettings::from_env() },
             env: SystemEnv::shared(),
             progress: if drawn { Progress::Drawn } else { Progress::Silent },
         }

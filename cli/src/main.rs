@@ -71,6 +71,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Table(TableCommand::Read(args)) => commands::read::run(args, context).await,
         Command::Table(TableCommand::Delete(args)) => commands::delete::run(args, context).await,
         Command::Table(TableCommand::Compact(args)) => commands::compact::run(args, context).await,
+        Command::Table(TableCommand::Checkpoint(args)) => commands::checkpoint::run(args, context).await,
         Command::Doctor(args) => commands::doctor::run(args, context).await,
         Command::Fsck(args) => commands::fsck::run(args, context).await,
         Command::Vacuum(args) => commands::vacuum::run(args, context).await,

@@ -19,7 +19,7 @@ async fn main() -> Result<()> {
     let deleted = table.delete("id < 2", &CommitOptions::default()).await?;
     println!("{} rows deleted, {} vectors", deleted.num_rows, deleted.num_vectors);
 
-    println!("checkpoint of version {}", table.checkpoint().await?);
+    println!("checkpoint of version {}", table.checkpoint().await?.version);
 
     let restored = table.restore(before, &CommitOptions::default()).await?;
     println!("as at version {before} again, by version {:?}", restored.version);

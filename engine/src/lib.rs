@@ -77,8 +77,8 @@ pub mod store;
 pub mod table;
 pub mod write;
 
-pub use lakebed_txlog::drive::CommitOptions;
+pub use lakebed_txlog::drive::{CheckpointReport, CommitOptions, Publication};
 pub use lakebed_txlog::transaction::TxnUpdate;
 pub use lakebed_txlog::{Error, ErrorKind, Result, TimestampMs, Version};
 pub use promote::{Promoted, Promotion, promote};
-pub use table::{AppendOptions, CreateTable, OverwriteOptions, Replace, SchemaMode, Table, Written};
+pub use table::{AppendOptions, Checksums, CreateTable, OverwriteOptions, Replace, SchemaMode, Table, Written};

@@ -9,6 +9,7 @@
 //! | [`interop`] | what do nine engines that people use make of our tables? |
 //! | [`machine`] | where is the shared folder, where is the cache, and does CI insist? |
 //! | [`maintenance`] | do compaction and vacuum leave every row of every retained version where it was? |
+//! | [`open`] | how many dependent round trips, and requests, does opening a table take? |
 //! | [`pitfalls`] | do we repeat what went wrong elsewhere? |
 //! | [`pruning`] | does a file with a matching row ever get dropped? |
 //! | [`s3`] | what is a real S3 server's address? |
@@ -19,12 +20,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod care;
+mod checkpoint;
 mod cli;
 mod commit;
 mod conformance;
 mod interop;
 mod machine;
 mod maintenance;
+mod open;
 mod pitfalls;
 mod pruning;
 mod s3;

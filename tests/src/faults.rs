@@ -177,7 +177,8 @@ impl fmt::Display for Faulty {
 #[async_trait]
 impl ObjectStore for Faulty {
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
-        if opts.mode == PutMode::Create && location.as_ref().contains("_delta_log") {
+        let is_commit = location.as_ref().contains("_delta_log") && location.as_ref().ends_with(".json");
+        if opts.mode == PutMode::Create && is_commit {
             return self.put_commit(location, payload, opts).await;
         }
         self.check(location)?;

@@ -14,8 +14,10 @@
 //! | [`segment`] | which log files make version *n*? |
 //! | [`files`] | which files does a table have, as columns? |
 //! | [`replay`] | what does a commit hold, and what does the table come to after it? |
+//! | [`head`] | what is the table at version *n*, its files left out? |
 //! | [`snapshot`] | what is the table at version *n*? |
 //! | [`checkpoint`] | how is a snapshot written as one file, and read back? |
+//! | [`checksum`] | what does a version checksum say, and does the table agree with it? |
 //! | [`transaction`] | what is to be committed? |
 //! | [`conflict`] | may our commit follow one that we did not see? |
 //! | [`commit`] | what does the commit loop do next, and how can it end? |
@@ -26,6 +28,7 @@
 
 pub mod action;
 pub mod checkpoint;
+pub mod checksum;
 pub mod commit;
 pub mod conflict;
 pub mod drive;
@@ -33,6 +36,7 @@ pub mod dv;
 pub mod env;
 pub mod error;
 pub mod files;
+pub mod head;
 pub mod limits;
 pub mod name;
 pub mod partition;

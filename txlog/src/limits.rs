@@ -12,3 +12,5 @@ pub const MAX_SCHEMA_FIELDS: usize = 10_000;
 pub const MAX_PARQUET_FOOTER_BYTES: usize = 64 << 20;
 /// Largest serialised deletion vector, in bytes.
 pub const MAX_DELETION_VECTOR_BYTES: usize = 1 << 30;
+/// Largest version checksum that is parsed, in bytes: others embed the files of small tables in it.
+pub const MAX_CHECKSUM_BYTES: usize = 64 << 20;

@@ -2,7 +2,7 @@
 //!
 //! Protocol section "Action Reconciliation". Pure: from a state and a commit to the next state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::action::{
@@ -17,6 +17,8 @@ use crate::version::{TimestampMs, Version};
 pub struct Commit {
     /// The version that it makes.
     pub version: Version,
+    /// Where it stands for several commits, reconciled (a log compaction file): the first version of them.
+    pub since: Option<Version>,
     /// When the store says its file was written; unknown for one that this process has just put.
     pub last_modified: Option<TimestampMs>,
     /// Bytes of its file.
@@ -51,6 +53,35 @@ impl Commit {
         commit.last_modified = last_modified;
         commit.size_in_bytes = bytes.len() as u64;
         Ok(commit)
+    }
+
+    /// What these bytes of a log compaction file say of the commits `since..=version` together.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse); [`Corrupt`](crate::ErrorKind::Corrupt) where actions reconcile with each other: some
+    /// writers leave the commits' actions one after another, and which of them counts can't be told then.
+    pub fn parse_compacted(since: Version, version: Version, bytes: &[u8]) -> Result<Commit> {
+        let commit = Commit::parse(version, bytes, None)?;
+        let mut seen = HashSet::new();
+        let adds = commit.adds.iter().map(|add| (add.path.as_str(), add.dv_id()));
+        let mut keys = adds.chain(commit.removes.iter().map(|remove| (remove.path.as_str(), remove.dv_id())));
+        let mut apps = HashSet::new();
+        let mut names = HashSet::new();
+        let reconciled = keys.all(|key| seen.insert(key))
+            && commit.txns.iter().all(|txn| apps.insert(txn.app_id.as_str()))
+            && commit.domains.iter().all(|domain| names.insert(domain.domain.as_str()));
+        if !reconciled {
+            return Err(
+                Error::corrupt("a log compaction file holds actions that reconcile with each other").version(version)
+            );
+        }
+        Ok(Commit { since: Some(since), commit_info: None, ..commit })
+    }
+
+    /// The first version that it stands for: its own, or of a log compaction file the first of its range.
+    #[must_use]
+    pub fn first_version(&self) -> Version {
+        self.since.unwrap_or(self.version)
     }
 
     /// The commit that holds these actions.
@@ -121,6 +152,21 @@ pub struct State {
 }
 
 impl State {
+    /// The protocol and metadata, which every table has.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) where one is missing.
+    pub fn agreed(&self, version: Version) -> Result<(Arc<Protocol>, Arc<Metadata>)> {
+        let missing = |what: &str| {
+            Error::corrupt(format!("the log holds no {what} up to this version"))
+                .version(version)
+                .hint("the log is damaged, or its first commits are gone and no checkpoint holds them")
+        };
+        let protocol = self.protocol.clone().ok_or_else(|| missing("protocol action"))?;
+        let metadata = self.metadata.clone().ok_or_else(|| missing("metaData action"))?;
+        Ok((protocol, metadata))
+    }
+
     /// Takes one action of a checkpoint that isn't about files.
     pub fn take(&mut self, action: Action) {
         match action {
@@ -148,6 +194,16 @@ impl State {
     /// # Errors
     /// As [`Files::apply`], naming the version.
     pub fn apply(&mut self, commit: &Commit) -> Result<()> {
+        self.apply_to_table(commit);
+        self.files.apply(&commit.removes, &commit.adds).map_err(|e| e.version(commit.version))?;
+        if !commit.removes.is_empty() {
+            self.tombstones.push(Arc::new(FileColumns::from_removes(&commit.removes)));
+        }
+        Ok(())
+    }
+
+    /// Applies what the commit that follows says of the table as a whole, and nothing of what it says of files.
+    pub fn apply_to_table(&mut self, commit: &Commit) {
         if let Some(protocol) = &commit.protocol {
             self.protocol = Some(Arc::new(protocol.clone()));
         }
@@ -161,10 +217,5 @@ impl State {
         for domain in &commit.domains {
             self.take_domain(domain.clone());
         }
-        self.files.apply(&commit.removes, &commit.adds).map_err(|e| e.version(commit.version))?;
-        if !commit.removes.is_empty() {
-            self.tombstones.push(Arc::new(FileColumns::from_removes(&commit.removes)));
-        }
-        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! One command each.
 
+pub(crate) mod checkpoint;
 pub(crate) mod compact;
 pub(crate) mod create;
 pub(crate) mod delete;

@@ -209,7 +209,7 @@ async fn rewrite_checkpoint(
         delete(store, name).await?;
     }
     let table = Table::open_with(store.clone(), Arc::clone(env)).await?;
-    table.log().checkpoint(&snapshot).await
+    table.log().checkpoint(&snapshot).await.map(|_| ())
 }
 
 /// The table at a version by an earlier checkpoint, or none, and the commits after it.

@@ -127,7 +127,7 @@ pub(super) fn partition_values(partitions: &[PartitionField], adds: &[Add]) -> R
 }
 
 fn object(store: &TableStore, add: &Add) -> Result<ObjectMeta> {
-    let location = store.key(DataLocation::decode(&add.path)?.relative()?.as_str())?;
+    let location = store.locate(&DataLocation::decode(&add.path)?)?;
     let size = u64::try_from(add.size)
         .map_err(|e| Error::corrupt(format!("a file of {} bytes", add.size)).path(&add.path).because(e))?;
     let last_modified = DateTime::from_timestamp_millis(add.modification_time).unwrap_or_default();

@@ -6,6 +6,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use lakebed_txlog::action::Add;
 use lakebed_txlog::dv::{DeletionVector, FileSlice, Stored, locate};
 use lakebed_txlog::{Error, ErrorKind, Result};
+use object_store::path::Path;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 
 use crate::store::TableStore;
@@ -18,19 +19,19 @@ const PARALLEL_FILES: usize = 16;
 /// Vectors of one file are fetched together: a request per vector file, where they stand close to each other.
 pub(super) async fn load(store: &TableStore, adds: &[Add]) -> Result<Vec<Option<DeletionVector>>> {
     let mut vectors: Vec<Option<DeletionVector>> = vec![None; adds.len()];
-    let mut by_file: BTreeMap<String, Vec<(usize, FileSlice)>> = BTreeMap::new();
+    let mut by_file: BTreeMap<Path, Vec<(usize, FileSlice)>> = BTreeMap::new();
     for (at, add) in adds.iter().enumerate() {
         let Some(descriptor) = &add.deletion_vector else { continue };
         match locate(descriptor).map_err(|e| belongs_to(e, add))? {
             Stored::Inline(vector) => vectors[at] = Some(vector),
             Stored::InFile(slice) => {
-                let path = slice.location.clone().relative().map_err(|e| belongs_to(e, add))?;
-                by_file.entry(path.as_str().to_owned()).or_default().push((at, slice));
+                let key = store.locate(&slice.location).map_err(|e| belongs_to(e, add))?;
+                by_file.entry(key).or_default().push((at, slice));
             }
         }
     }
     let fetched: Vec<Vec<(usize, DeletionVector)>> = stream::iter(by_file)
-        .map(|(path, slices)| fetch(store, path, slices))
+        .map(|(key, slices)| fetch(store, key, slices))
         .buffered(PARALLEL_FILES)
         .boxed()
         .try_collect()
@@ -46,12 +47,7 @@ fn belongs_to(error: Error, add: &Add) -> Error {
     error.path(&add.path)
 }
 
-async fn fetch(
-    store: &TableStore,
-    path: String,
-    slices: Vec<(usize, FileSlice)>,
-) -> Result<Vec<(usize, DeletionVector)>> {
-    let key = store.key(&path)?;
+async fn fetch(store: &TableStore, key: Path, slices: Vec<(usize, FileSlice)>) -> Result<Vec<(usize, DeletionVector)>> {
     let ranges: Vec<_> = slices.iter().map(|(_, slice)| slice.range.clone()).collect();
     let fetched = store.data().get_ranges(&key, &ranges).await.map_err(|e| {
         let error = store.error(e, "reading a deletion vector", &key);

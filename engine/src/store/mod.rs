@@ -9,10 +9,12 @@
 //! | [`durable`] | how does a file outlive a crash? |
 //! | [`s3`] | how are the S3 clients of a table built? |
 //! | [`memory`] | which in-memory store does a name stand for? |
+//! | `outside` | which data files outside the table's folder may be read? |
 
 pub mod durable;
 pub mod local;
 pub mod memory;
+mod outside;
 pub mod profile;
 pub mod s3;
 pub mod settings;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::url::TableUrl;
+
 /// How stores are reached. The default asks nothing of the environment; [`StoreSettings::from_variables`] does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
@@ -18,6 +20,9 @@ pub struct StoreSettings {
     pub max_retries: usize,
     /// Longest time from a request's first sending after which it is not sent again.
     pub retry_timeout: Duration,
+    /// Places outside a table's folder whose files it may name: a shallow clone's source, say. They are read and never
+    /// changed. Empty by default: a table that names a file anywhere else is refused (pitfall H1).
+    pub outside: Vec<TableUrl>,
 }
 
 impl Default for StoreSettings {
@@ -28,6 +33,7 @@ impl Default for StoreSettings {
             connect_timeout: Duration::from_secs(5),
             max_retries: 8,
             retry_timeout: Duration::from_secs(120),
+            outside: Vec::new(),
         }
     }
 }

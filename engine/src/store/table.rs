@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use lakebed_txlog::env::Env;
+use lakebed_txlog::path::DataLocation;
 use lakebed_txlog::{Error, Result};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
 use super::local::DurableLocal;
+use super::outside::{Allowed, OUTSIDE, Routed};
 use super::settings::StoreSettings;
 use super::store_error;
 use super::url::{Place, TableUrl, key, under};
@@ -20,6 +22,7 @@ pub struct TableStore {
     data: Arc<dyn ObjectStore>,
     commits: Arc<dyn ObjectStore>,
     root: Path,
+    outside: Arc<[TableUrl]>,
 }
 
 impl TableStore {
@@ -30,9 +33,10 @@ impl TableStore {
     /// `NotFound` for a local folder that isn't there, `InvalidRequest` where it is a file; those of the settings.
     pub fn open(url: &TableUrl, settings: &StoreSettings, env: &Arc<dyn Env>) -> Result<TableStore> {
         if let Place::Local(folder) = url.place() {
-            return TableStore::of_local(url, DurableLocal::open(folder, Arc::clone(env)));
+            let opened = TableStore::of_local(url, DurableLocal::open(folder, Arc::clone(env)))?;
+            return opened.with_outside(settings, env);
         }
-        TableStore::of_remote(url, settings)
+        TableStore::of_remote(url, settings)?.with_outside(settings, env)
     }
 
     /// The stores of a place that is to hold a table: a local folder is made, durably, where there is none.
@@ -42,16 +46,17 @@ impl TableStore {
     /// Those of [`TableStore::open`], and of making the folder.
     pub fn create(url: &TableUrl, settings: &StoreSettings, env: &Arc<dyn Env>) -> Result<TableStore> {
         if let Place::Local(folder) = url.place() {
-            return TableStore::of_local(url, DurableLocal::create(folder, Arc::clone(env)));
+            let created = TableStore::of_local(url, DurableLocal::create(folder, Arc::clone(env)))?;
+            return created.with_outside(settings, env);
         }
-        TableStore::of_remote(url, settings)
+        TableStore::of_remote(url, settings)?.with_outside(settings, env)
     }
 
     /// A table over stores that the caller made: simulators, counters, caches. `commits` must never send a request
     /// twice by itself (pitfall C19).
     #[must_use]
     pub fn over(url: TableUrl, data: Arc<dyn ObjectStore>, commits: Arc<dyn ObjectStore>, root: Path) -> TableStore {
-        TableStore { url, data, commits, root }
+        TableStore { url, data, commits, root, outside: Arc::new([]) }
     }
 
     /// The table's address.
@@ -84,7 +89,51 @@ impl TableStore {
     ///
     /// `InvalidRequest` for empty or relative segments and control characters, so that no key leaves the table.
     pub fn key(&self, relative: &str) -> Result<Path> {
-        Ok(under(&self.root, &key(relative).map_err(|error| error.table(self.url.to_string()))?))
+        let named = |error: Error| error.table(self.url.to_string());
+        let key = under(&self.root, &key(relative).map_err(named)?);
+        if Routed::is_outside(&key) {
+            return Err(named(Error::invalid(format!("names that begin with {OUTSIDE} are reserved")).path(relative)));
+        }
+        Ok(key)
+    }
+
+    /// The key of a file that the log names, wherever it lies.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` where it lies outside the table's folder and the settings don't allow its place; those of
+    /// [`TableStore::key`].
+    pub fn locate(&self, location: &DataLocation) -> Result<Path> {
+        let url = match location {
+            DataLocation::Relative(path) => return self.key(path.as_str()),
+            DataLocation::Absolute(url) => url,
+        };
+        let named = TableUrl::of_location(url.as_str())?;
+        if let Some(below) = self.url.leads_to(&named) {
+            return self.key(below.as_ref());
+        }
+        let mut found = self.outside.iter().enumerate().filter_map(|(at, place)| Some((at, place.leads_to(&named)?)));
+        found.next().map(|(at, below)| Routed::key(at, &below)).ok_or_else(|| {
+            Error::unsupported("a file of the table lies outside its folder, in a place that isn't allowed")
+                .path(url.as_str())
+                .table(self.url.to_string())
+                .hint("if the table is a clone that you trust, allow the folder that its source lies in (--allow-outside)")
+        })
+    }
+
+    /// The same stores, with the places that the settings allow to be read.
+    fn with_outside(self, settings: &StoreSettings, env: &Arc<dyn Env>) -> Result<TableStore> {
+        if settings.outside.is_empty() {
+            return Ok(self);
+        }
+        let only = StoreSettings { outside: Vec::new(), ..settings.clone() };
+        let open = |url: &TableUrl| {
+            let opened = TableStore::open(url, &only, env)?;
+            Ok(Allowed { store: opened.data, root: opened.root })
+        };
+        let allowed = settings.outside.iter().map(open).collect::<Result<Vec<_>>>()?;
+        let data = Arc::new(Routed::new(self.data, allowed));
+        Ok(TableStore { data, outside: settings.outside.clone().into(), ..self })
     }
 
     /// The error of a request to this table's stores; see [`store_error`].
@@ -95,7 +144,7 @@ impl TableStore {
 
     fn of_local(url: &TableUrl, opened: Result<DurableLocal>) -> Result<TableStore> {
         let store: Arc<dyn ObjectStore> = Arc::new(opened.map_err(|error| error.table(url.to_string()))?);
-        Ok(TableStore { url: url.clone(), data: Arc::clone(&store), commits: store, root: Path::ROOT })
+        Ok(TableStore::over(url.clone(), Arc::clone(&store), store, Path::ROOT))
     }
 
     fn of_remote(url: &TableUrl, settings: &StoreSettings) -> Result<TableStore> {
@@ -110,6 +159,6 @@ impl TableStore {
             }
             Place::Local(_) => return Err(Error::bug("a local place has no remote store").table(url.to_string())),
         };
-        Ok(TableStore { url: url.clone(), data, commits, root: prefix.clone() })
+        Ok(TableStore::over(url.clone(), data, commits, prefix.clone()))
     }
 }

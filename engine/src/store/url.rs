@@ -81,6 +81,41 @@ impl TableUrl {
         Ok(TableUrl { place })
     }
 
+    /// The address that an absolute path of a log means: a URL, so its escapes are decoded in every scheme.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` as [`parse`](Self::parse); where the escapes aren't UTF-8.
+    pub fn of_location(location: &str) -> Result<TableUrl> {
+        match location.split_once("://") {
+            Some((scheme, rest)) if !scheme.eq_ignore_ascii_case("file") => {
+                let decoded = percent_decode_str(rest).decode_utf8().map_err(|source| {
+                    Error::invalid("the URL's escapes are not UTF-8").path(location).because(source)
+                })?;
+                TableUrl::parse(&format!("{scheme}://{decoded}"))
+            }
+            _ => TableUrl::parse(location),
+        }
+    }
+
+    /// What leads from here to `other`, where that is below this place and not the place itself.
+    #[must_use]
+    pub fn leads_to(&self, other: &TableUrl) -> Option<Path> {
+        let below = match (&self.place, &other.place) {
+            (Place::Local(folder), Place::Local(file)) => {
+                Path::parse(file.strip_prefix(folder).ok()?.to_str()?).ok()?
+            }
+            (Place::S3 { bucket, prefix }, Place::S3 { bucket: others, prefix: key }) if bucket == others => {
+                Path::from_iter(key.prefix_match(prefix)?)
+            }
+            (Place::Memory { name, prefix }, Place::Memory { name: others, prefix: key }) if name == others => {
+                Path::from_iter(key.prefix_match(prefix)?)
+            }
+            _ => return None,
+        };
+        (!below.is_root()).then_some(below)
+    }
+
     /// The place this names.
     #[must_use]
     pub fn place(&self) -> &Place {
@@ -233,6 +268,30 @@ mod tests {
         for text in ["/data/a b%20c#?{}\"<>ü", "s3://b/a b/c%20d#?", "s3://b", "memory://m/x/y", "memory://m"] {
             let url = TableUrl::parse(text).unwrap();
             assert_eq!(TableUrl::parse(&url.to_string()).unwrap(), url, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_place_leads_to_what_is_below_it_and_nowhere_else() {
+        let leads = |from: &str, to: &str| {
+            let below = TableUrl::parse(from).unwrap().leads_to(&TableUrl::of_location(to).unwrap());
+            below.map(|below| below.to_string())
+        };
+        assert_eq!(leads("/lake/a", "file:///lake/a/p=x%20y/1%25.parquet").as_deref(), Some("p=x y/1%.parquet"));
+        assert_eq!(leads("/lake/a", "file:/lake/a/1").as_deref(), Some("1"));
+        assert_eq!(leads("s3://b/a", "s3a://b/a/p=x%2520y/1").as_deref(), Some("p=x%20y/1"));
+        assert_eq!(leads("s3://b", "s3://b/a/1").as_deref(), Some("a/1"));
+        assert_eq!(leads("memory://m/a", "memory://m/a/1").as_deref(), Some("1"));
+        for (from, to) in [
+            ("/lake/a", "file:///lake/ab/1"),
+            ("/lake/a", "file:///lake/a"),
+            ("/lake/a", "file:///lake/a/../b/1"),
+            ("/lake/a", "s3://lake/a/1"),
+            ("s3://b/a", "s3://c/a/1"),
+            ("s3://b/a", "s3://b/ab/1"),
+            ("memory://m/a", "memory://n/a/1"),
+        ] {
+            assert_eq!(leads(from, to), None, "{from} {to}");
         }
     }
 

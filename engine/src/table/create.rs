@@ -112,6 +112,8 @@ impl CreateTable {
         transaction.push(Action::Protocol(protocol));
         transaction.push(Action::Metadata(metadata));
         let log = Log::create(log_store(&store), Arc::clone(&env), &transaction).await?;
-        Ok(Table::over(store, log, env))
+        let table = Table::over(store, log, env);
+        table.0.checksums.after_commit(table.log(), &table.snapshot());
+        Ok(table)
     }
 }

@@ -9,8 +9,10 @@
 //! | `probe` | what else belongs to a data file? |
 //! | `report` | what did a commit do? |
 //! | `background` | what is done behind a commit? |
+//! | [`checksums`] | how are version checksums written behind commits? |
 
 mod background;
+pub mod checksums;
 pub mod create;
 pub mod delete;
 mod probe;
@@ -22,12 +24,13 @@ use std::sync::Arc;
 
 use lakebed_txlog::commit::Outcome;
 use lakebed_txlog::drive::history::Entry;
-use lakebed_txlog::drive::{CommitOptions, Landing, Log, LogStore};
+use lakebed_txlog::drive::{CheckpointReport, CommitOptions, Landing, Log, LogStore};
 use lakebed_txlog::env::{Env, SystemEnv};
 use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::transaction::Transaction;
 use lakebed_txlog::{Error, Result, TimestampMs, Version};
 
+pub use checksums::Checksums;
 pub use create::CreateTable;
 pub use delete::Deletion;
 pub use probe::row_count;
@@ -49,6 +52,7 @@ struct Inner {
     log: Arc<Log>,
     env: Arc<dyn Env>,
     background: background::Background,
+    checksums: checksums::Writing,
 }
 
 impl Table {
@@ -75,7 +79,8 @@ impl Table {
 
     pub(crate) fn over(store: TableStore, log: Log, env: Arc<dyn Env>) -> Table {
         let background = background::Background::default();
-        Table(Arc::new(Inner { store, log: Arc::new(log), env, background }))
+        let checksums = checksums::Writing::default();
+        Table(Arc::new(Inner { store, log: Arc::new(log), env, background, checksums }))
     }
 
     /// Where it is.
@@ -149,18 +154,25 @@ impl Table {
         scan(&self.0.store, snapshot, request).await
     }
 
-    /// Writes a checkpoint of the newest version that this handle knows.
+    /// Writes a checkpoint of the newest version that this handle knows, unless there is one. [`Log::checkpoint`] says
+    /// what it costs.
     ///
     /// # Errors
     /// As [`Log::checkpoint`].
-    pub async fn checkpoint(&self) -> Result<Version> {
-        let snapshot = self.snapshot();
-        self.0.log.checkpoint(&snapshot).await?;
-        Ok(snapshot.version())
+    pub async fn checkpoint(&self) -> Result<CheckpointReport> {
+        self.0.log.checkpoint(&self.snapshot()).await
     }
 
-    /// Waits for what is done behind commits: checkpoints. A process that ends without it loses nothing but them.
+    /// Whether commits through this handle, and through its clones, are followed by version checksums. They are unless
+    /// this says otherwise.
+    pub fn set_checksums(&self, checksums: Checksums) {
+        self.0.checksums.set(checksums);
+    }
+
+    /// Waits for what is done behind commits: checksums and checkpoints. A process that ends without it loses nothing but
+    /// them.
     pub async fn settle(&self) {
+        self.0.checksums.settle().await;
         self.0.background.settle().await;
     }
 
@@ -176,6 +188,7 @@ impl Table {
     ) -> Result<Outcome> {
         let outcome = self.0.log.commit(transaction, read, options).await?;
         if let Outcome::Committed { snapshot, .. } = &outcome {
+            self.0.checksums.after_commit(&self.0.log, snapshot);
             self.0.background.after_commit(&self.0.log, snapshot);
         }
         Ok(outcome)

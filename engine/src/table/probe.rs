@@ -23,14 +23,13 @@ pub(crate) async fn read_vector(store: &TableStore, descriptor: &DeletionVectorD
     match locate(descriptor)? {
         Stored::Inline(vector) => Ok(vector),
         Stored::InFile(slice) => {
-            let path = slice.location.clone().relative()?;
-            let key = store.key(path.as_str())?;
+            let key = store.locate(&slice.location)?;
             let bytes = store
                 .data()
                 .get_range(&key, slice.range.clone())
                 .await
                 .map_err(|e| store.error(e, "reading a deletion vector", &key))?;
-            slice.decode(&bytes).map_err(|e| e.path(path.as_str()))
+            slice.decode(&bytes).map_err(|e| e.path(slice.location.to_string()))
         }
     }
 }
@@ -54,11 +53,10 @@ pub async fn row_count(store: &TableStore, add: &Add) -> Result<u64> {
 /// # Errors
 /// As [`row_count`].
 pub(crate) async fn footer_rows(store: &TableStore, add: &Add) -> Result<u64> {
-    let path = DataLocation::decode(&add.path)?.relative()?;
-    let key = store.key(path.as_str())?;
+    let key = store.locate(&DataLocation::decode(&add.path)?)?;
     let size = u64::try_from(add.size).map_err(|_| Error::corrupt("a file of negative size").path(&add.path))?;
     let damaged =
-        |e: ParquetError| Error::corrupt("the footer of a data file can't be read").path(path.as_str()).because(e);
+        |e: ParquetError| Error::corrupt("the footer of a data file can't be read").path(&add.path).because(e);
     let mut tail = FOOTER_GUESS_BYTES.min(size);
     loop {
         let bytes = store
@@ -71,7 +69,7 @@ pub(crate) async fn footer_rows(store: &TableStore, add: &Add) -> Result<u64> {
             Ok(()) => {
                 let rows = reader.finish().map_err(damaged)?.file_metadata().num_rows();
                 return u64::try_from(rows)
-                    .map_err(|_| Error::corrupt("a data file has a negative number of rows").path(path.as_str()));
+                    .map_err(|_| Error::corrupt("a data file has a negative number of rows").path(&add.path));
             }
             Err(ParquetError::NeedMoreData(needed))
                 if (needed as u64) > tail && needed as u64 <= size && needed <= MAX_PARQUET_FOOTER_BYTES =>

@@ -16,6 +16,7 @@ use lakebed_txlog::transaction::Kind;
 use lakebed_txlog::transaction::Transaction;
 use lakebed_txlog::{Error, Result, Version};
 use object_store::ObjectStoreExt;
+use object_store::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -125,19 +126,18 @@ impl Table {
 
     /// That vacuum has left what is to come back.
     async fn check_files(&self, transaction: &Transaction) -> Result<()> {
-        let mut keys = BTreeSet::new();
+        let mut keys: BTreeSet<Path> = BTreeSet::new();
         for action in transaction.actions() {
             let Action::Add(add) = action else { continue };
-            keys.insert(self.location(DataLocation::decode(&add.path)?)?);
+            keys.insert(self.store().locate(&DataLocation::decode(&add.path)?)?);
             if let Some(dv) = &add.deletion_vector
                 && let Stored::InFile(slice) = locate(dv)?
             {
-                keys.insert(self.location(slice.location)?);
+                keys.insert(self.store().locate(&slice.location)?);
             }
         }
         stream::iter(keys)
-            .map(|path| async move {
-                let key = self.store().key(&path)?;
+            .map(|key| async move {
                 match self.store().data().head(&key).await {
                     Ok(_) => Ok(()),
                     Err(e) => Err(self.store().error(e, "looking for a file that is to come back", &key)),
@@ -149,10 +149,6 @@ impl Table {
             .await
             .map(|_| ())
             .map_err(|e| e.hint("vacuum has taken it: restore a later version"))
-    }
-
-    fn location(&self, location: DataLocation) -> Result<String> {
-        location.relative().map(|path| path.as_str().to_owned()).map_err(|e| self.named(e))
     }
 }
 

@@ -178,7 +178,7 @@ fn every_command_has_help_with_examples() {
     for command in ["demo", "sql", "ingest", "promote", "vacuum"] {
         assert!(desk.ok([command, "--help"]).contains("Examples:"), "{command}");
     }
-    for command in ["create", "describe", "history", "restore", "files", "read", "delete", "compact"] {
+    for command in ["create", "describe", "history", "restore", "files", "read", "delete", "compact", "checkpoint"] {
         assert!(desk.ok(["table", command, "--help"]).contains("Examples:"), "{command}");
     }
     assert!(desk.ok(["--help"]).contains("Exit codes:"));

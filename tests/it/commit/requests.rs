@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lakebed::{AppendOptions, CreateTable, Table};
+use lakebed::{AppendOptions, Checksums, CreateTable, Table};
 use lakebed_tests::plan::{rows, schema};
 use lakebed_tests::requests::{Kind, Request, Requests, beside_log, of_log, recorded};
 use lakebed_txlog::drive::CommitOptions;
@@ -25,6 +25,10 @@ async fn append(table: &Table, id: i64) -> u64 {
     written.report().unwrap().version.0
 }
 
+fn checksum_of(version: u64) -> String {
+    format!("create {version:020}.crc")
+}
+
 fn count(requests: &[Request], kind: Kind) -> usize {
     requests.iter().filter(|request| request.kind == kind && request.in_log().is_some()).count()
 }
@@ -32,18 +36,31 @@ fn count(requests: &[Request], kind: Kind) -> usize {
 async fn a_warm_append_is_one_put(place: Place) {
     place.create().await;
     let (table, requests) = watched(&place).await;
+    let mut checksums = Vec::new();
     for version in 1..=10_u64 {
         assert_eq!(append(&table, 10 * version as i64).await, version);
         let made = requests.take();
-        assert_eq!(of_log(&made), [format!("create {version:020}.json")]);
+        // What earlier commits left to be done behind them may be done meanwhile: their checksums.
+        let (behind, its_own) = of_log(&made).into_iter().partition(|request| request.ends_with(".crc"));
+        let its_own: Vec<String> = its_own;
+        assert_eq!(its_own, [format!("create {version:020}.json")]);
+        let behind: Vec<String> = behind;
+        checksums.extend(behind);
+        assert!(!checksums.contains(&checksum_of(version)), "no append waits for its own checksum");
         let data = beside_log(&made);
         let writes = data.iter().all(|request| matches!(request.kind, Kind::Create | Kind::Put | Kind::Multipart));
         assert!(data.len() == 1 && writes && data[0].key.ends_with(".parquet"), "{data:?}");
     }
     table.settle().await;
     let behind = requests.take();
-    let expected = ["put 00000000000000000010.checkpoint.parquet", "get _last_checkpoint", "put _last_checkpoint"];
-    assert_eq!(of_log(&behind), expected);
+    let expected = ["create 00000000000000000010.checkpoint.parquet", "get _last_checkpoint", "put _last_checkpoint"];
+    let (last, checkpoint): (Vec<_>, Vec<_>) =
+        of_log(&behind).into_iter().partition(|request| request.ends_with(".crc"));
+    assert_eq!(checkpoint, expected);
+    checksums.extend(last);
+    checksums.sort();
+    assert_eq!(checksums, (1..=10).map(checksum_of).collect::<Vec<_>>(), "each once, the last by now");
+    table.set_checksums(Checksums::Off);
     assert_eq!(beside_log(&behind), Vec::<&Request>::new());
     assert_eq!(append(&table, 0).await, 11);
     assert_eq!(of_log(&requests.take()), ["create 00000000000000000011.json"]);
@@ -113,7 +130,7 @@ async fn an_open_reads_the_hint_one_listing_the_checkpoint_and_the_commits_after
     for version in 1..=5 {
         append(&writer, 10 * version).await;
     }
-    assert_eq!(writer.checkpoint().await.unwrap().0, 5);
+    assert_eq!(writer.checkpoint().await.unwrap().version.0, 5);
     for version in 6..=25 {
         append(&writer, 10 * version).await;
     }
@@ -123,8 +140,9 @@ async fn an_open_reads_the_hint_one_listing_the_checkpoint_and_the_commits_after
     let made = requests.take();
     say(&format!("an open with a checkpoint and 20 commits: {} requests", made.len()));
     assert_eq!(of_log(&made)[0], "get _last_checkpoint");
-    assert_eq!((count(&made, Kind::List), count(&made, Kind::Get)), (1, 1 + 1 + 20), "{made:?}");
-    assert_eq!(made.len(), 23, "{made:?}");
+    // Hint, checkpoint, its checksum and commitInfo; 20 commits that are there, and 14 that could have been.
+    assert_eq!((count(&made, Kind::List), count(&made, Kind::Get)), (1, 1 + 1 + 2 + 20 + 14), "{made:?}");
+    assert_eq!(made.len(), 39, "{made:?}");
 }
 
 #[tokio::test]

@@ -19,6 +19,8 @@ use super::case::Case;
 pub(super) struct Place {
     root: PathBuf,
     copy: Option<tempfile::TempDir>,
+    /// Where the table's files lie that aren't in its folder.
+    outside: Vec<TableUrl>,
 }
 
 impl Place {
@@ -27,7 +29,7 @@ impl Place {
         let as_it_is = case.folder.join("delta");
         let prepared = case.absolute_prefix.is_some() || !case.timestamps.is_empty();
         if as_it_is.is_dir() && !prepared {
-            return Place { root: as_it_is, copy: None };
+            return Place { root: as_it_is, copy: None, outside: Vec::new() };
         }
         Place::to_change(case)
     }
@@ -41,10 +43,11 @@ impl Place {
         } else {
             copy_folder(&case.folder.join("delta"), &copy.path().join("delta"));
         }
-        let place = Place { root: copy.path().join("delta"), copy: Some(copy) };
+        let mut place = Place { root: copy.path().join("delta"), copy: Some(copy), outside: Vec::new() };
         if let Some(prefix) = &case.absolute_prefix {
             let stored = format!("file://{}", case.folder.join(&prefix.stored_at).canonicalize().unwrap().display());
             place.replace_in_log(&prefix.in_log, &stored);
+            place.outside.push(TableUrl::parse(&stored).unwrap());
         }
         if case.file_times_shuffled {
             // The newest first: who goes by the files' times gets every version wrong.
@@ -61,7 +64,8 @@ impl Place {
     /// The table's stores.
     pub(super) fn store(&self) -> Result<TableStore> {
         let url = TableUrl::parse(self.root.to_str().unwrap())?;
-        TableStore::open(&url, &StoreSettings::default(), &env())
+        let settings = StoreSettings { outside: self.outside.clone(), ..StoreSettings::default() };
+        TableStore::open(&url, &settings, &env())
     }
 
     /// The table's log, at the newest version.

@@ -83,6 +83,8 @@ pub(super) enum Shape {
     /// Of the `compat` profile: without deletion vectors.
     Compat,
     CompatPartitioned,
+    /// With V2 checkpoints, and without deletion vectors.
+    V2,
 }
 
 pub(super) async fn create(place: Place<'_>, name: &str, shape: Shape) -> Twin {
@@ -93,6 +95,10 @@ pub(super) async fn create(place: Place<'_>, name: &str, shape: Shape) -> Twin {
     }
     if matches!(shape, Shape::Compat | Shape::CompatPartitioned) {
         create = create.profile(Profile::Compat);
+    }
+    if matches!(shape, Shape::V2) {
+        create = create.property("delta.checkpointPolicy", "v2").property("delta.enableDeletionVectors", "false");
+        create = create.property("delta.checkpointInterval", "5");
     }
     Twin::create(place, name, &schema, create).await
 }
@@ -129,11 +135,16 @@ async fn long_tables(place: Place<'_>, folder: &Path) -> Vec<Table> {
         ("long", Shape::Plain, 14),
         ("long_partitioned", Shape::Partitioned, 12),
         ("long_compat", Shape::CompatPartitioned, 13),
+        ("long_v2", Shape::V2, 12),
     ] {
         let mut twin = create(place, name, shape).await;
         for commit in 0..commits {
             twin.append(&orders(commit * 5..commit * 5 + 5)).await;
             twin.table.settle().await; // so that the due checkpoint is there
+        }
+        if name == "long_v2" {
+            // The first checkpoint, of version 5, has the classic name; that of version 10 a UUID.
+            out.push(twin.at(folder, 6));
         }
         if name == "long" {
             out.push(twin.at(folder, 7));

@@ -115,6 +115,7 @@ impl Fixture {
 
     /// Every object of the table, log included, by its path below the root.
     pub(crate) async fn objects(&self) -> BTreeSet<String> {
+        self.table.settle().await;
         let root = self.table.store().root();
         let listed: Vec<_> = self.table.store().data().list(Some(root)).try_collect().await.unwrap();
         let prefix = if root.is_root() { String::new() } else { format!("{root}/") };

@@ -60,6 +60,7 @@ async fn versions_within_the_retention_stay_readable_and_older_ones_go(place: Pl
     compact(&fixture.table, &CompactionOptions::default(), |_| ()).await.unwrap();
     let rows = fixture.rows().await;
 
+    fixture.table.settle().await;
     fixture.clock.set_days(16);
     let within = plan(&fixture.table, &VacuumOptions::default()).await.unwrap();
     assert!(within.delete.is_empty(), "{:?}", within.delete);

@@ -5,6 +5,7 @@
 //! | [`corpus`] | which tables of other writers are there, and what do they hold? |
 //! | [`commits`] | does a commit land exactly once, whatever the store answers (C1–C4, C14, C19)? |
 //! | [`paths`] | do data paths name the right objects, and none outside the table (H1, L6, S8)? |
+//! | [`outside`] | is a file outside the table's folder read only from a place that was allowed (H1)? |
 //! | [`names`] | is every name under `_delta_log` known (L10)? |
 //! | [`partitions`] | do partition strings stand for the values that other engines see (S5, S8)? |
 //! | [`schemas`] | are schemas kept as they are, and column names unique (D8, L7)? |
@@ -18,6 +19,7 @@ mod commits;
 mod corpus;
 mod maintenance;
 mod names;
+mod outside;
 mod partitions;
 mod paths;
 mod protocols;

@@ -111,7 +111,7 @@ pub(super) fn wanted_leaves(schema: &SchemaDescriptor, wanted: Wanted) -> Vec<us
 }
 
 /// Reads the rows of actions that aren't about files through their JSON form: there are few, and it has one parser.
-fn take_others(batch: &RecordBatch, actions: &mut Vec<Action>) -> Result<()> {
+pub(super) fn take_others(batch: &RecordBatch, actions: &mut Vec<Action>) -> Result<()> {
     let schema = batch.schema();
     let names: Vec<usize> = OTHER_ACTIONS.iter().filter_map(|name| schema.index_of(name).ok()).collect();
     let mut any: Option<BooleanArray> = None;
@@ -152,7 +152,8 @@ fn file_rows(batch: &RecordBatch, name: &str) -> Result<Option<StructArray>> {
     Ok(rows.as_struct_opt().cloned())
 }
 
-fn file_columns(rows: &StructArray) -> Result<FileColumns> {
+/// The columns of rows that all are there.
+pub(super) fn file_columns(rows: &StructArray) -> Result<FileColumns> {
     let column = |name: &str| rows.column_by_name(name).filter(|c| c.null_count() < c.len());
     let text = |name: &str| column(name).map(|c| typed::<StringArray>(c, &DataType::Utf8, name)).transpose();
     let long = |name: &str| column(name).map(|c| typed::<Int64Array>(c, &DataType::Int64, name)).transpose();

@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 
+use crate::error::Result;
+use crate::schema;
+use crate::stats::StatsStruct;
+
 /// Root columns that hold file actions.
 pub const FILE_ACTIONS: [&str; 2] = ["add", "remove"];
 /// Root columns that hold the other actions.
@@ -65,23 +69,103 @@ fn deletion_vector() -> Field {
     Field::new("deletionVector", DataType::Struct(deletion_vector_fields()), true)
 }
 
-/// The fields of `add` that we write.
-#[must_use]
-pub fn add_fields() -> Fields {
-    vec![
-        text("path"),
-        map("partitionValues"),
-        long("size"),
-        long("modificationTime"),
-        boolean("dataChange"),
-        text("stats"),
-        map("tags"),
-        deletion_vector(),
-        long("baseRowId"),
-        long("defaultRowCommitVersion"),
-        text("clusteringProvider"),
-    ]
-    .into()
+/// What the `add` of a checkpoint has besides what every one has: by the table's schema and properties.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// `stats`.
+    pub stats: Presence,
+    /// `stats_parsed`.
+    pub stats_parsed: Presence,
+    /// What `stats_parsed` holds, or would.
+    pub statistics: StatsStruct,
+    /// `partitionValues_parsed`: physical names and types; not there where this is empty.
+    pub partition_values: Vec<(String, schema::DataType)>,
+}
+
+/// Whether a column is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is.
+    Written,
+    /// It isn't.
+    LeftOut,
+}
+
+impl Layout {
+    /// The fields of `add`.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) for a partition column of a type that isn't known.
+    pub fn add_fields(&self) -> Result<Fields> {
+        let mut fields =
+            vec![text("path"), map("partitionValues"), long("size"), long("modificationTime"), boolean("dataChange")];
+        if self.stats == Presence::Written {
+            fields.push(text("stats"));
+        }
+        fields.extend([
+            map("tags"),
+            deletion_vector(),
+            long("baseRowId"),
+            long("defaultRowCommitVersion"),
+            text("clusteringProvider"),
+        ]);
+        if self.stats_parsed == Presence::Written {
+            fields.push(structure_of("stats_parsed", self.statistics.fields().clone()));
+        }
+        if !self.partition_values.is_empty() {
+            fields.push(structure_of("partitionValues_parsed", self.partition_fields()?));
+        }
+        Ok(fields.into())
+    }
+
+    /// The fields of `partitionValues_parsed`.
+    ///
+    /// # Errors
+    /// As [`add_fields`](Self::add_fields).
+    pub fn partition_fields(&self) -> Result<Fields> {
+        let field = |(name, data_type): &(String, schema::DataType)| Ok(Field::new(name, data_type.to_arrow()?, true));
+        self.partition_values.iter().map(field).collect()
+    }
+
+    /// The columns of a file that holds file actions alone: a sidecar.
+    ///
+    /// # Errors
+    /// As [`add_fields`](Self::add_fields).
+    pub fn sidecar(&self) -> Result<SchemaRef> {
+        Ok(Arc::new(Schema::new(self.file_actions()?)))
+    }
+
+    /// The columns of a checkpoint of the V1 spec.
+    ///
+    /// # Errors
+    /// As [`add_fields`](Self::add_fields).
+    pub fn v1(&self) -> Result<SchemaRef> {
+        let mut columns = table_actions();
+        columns.extend(self.file_actions()?);
+        Ok(Arc::new(Schema::new(columns)))
+    }
+
+    /// The columns of a checkpoint of the V2 spec, whose file actions stand in sidecars. Those columns are there all
+    /// the same: readers that know only the V1 spec look for them before they have read the protocol.
+    ///
+    /// # Errors
+    /// As [`add_fields`](Self::add_fields).
+    pub fn v2(&self) -> Result<SchemaRef> {
+        let mut columns = table_actions();
+        columns.push(structure("checkpointMetadata", vec![long("version"), map("tags")]));
+        columns
+            .push(structure("sidecar", vec![text("path"), long("sizeInBytes"), long("modificationTime"), map("tags")]));
+        columns.extend(self.file_actions()?);
+        Ok(Arc::new(Schema::new(columns)))
+    }
+
+    fn file_actions(&self) -> Result<Vec<Field>> {
+        Ok(vec![structure_of("add", self.add_fields()?), structure_of("remove", remove_fields())])
+    }
+}
+
+fn structure_of(name: &str, fields: Fields) -> Field {
+    Field::new(name, DataType::Struct(fields), true)
 }
 
 /// The fields of `remove` that we write: a tombstone needs no statistics and no tags.
@@ -101,10 +185,9 @@ pub fn remove_fields() -> Fields {
     .into()
 }
 
-/// The columns of a classic checkpoint of the V1 spec.
-#[must_use]
-pub fn classic() -> SchemaRef {
-    Arc::new(Schema::new(vec![
+/// The columns of the actions that are about the table as a whole.
+fn table_actions() -> Vec<Field> {
+    vec![
         structure(
             "protocol",
             vec![int("minReaderVersion"), int("minWriterVersion"), texts("readerFeatures"), texts("writerFeatures")],
@@ -124,7 +207,5 @@ pub fn classic() -> SchemaRef {
         ),
         structure("txn", vec![text("appId"), long("version"), long("lastUpdated")]),
         structure("domainMetadata", vec![text("domain"), text("configuration"), boolean("removed")]),
-        Field::new("add", DataType::Struct(add_fields()), true),
-        Field::new("remove", DataType::Struct(remove_fields()), true),
-    ]))
+    ]
 }

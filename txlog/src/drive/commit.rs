@@ -298,7 +298,7 @@ impl<'a> Attempt<'a> {
     /// A slow success is believed when a fresh listing reaches it.
     async fn verify(&self, version: Version) -> Result<Outcome> {
         let unknown = || Outcome::Indeterminate { version, txn_id: self.txn_id.clone() };
-        let Ok(newest) = load::load(self.store, None).await else { return Ok(unknown()) };
+        let Ok(newest) = load::load::<Snapshot>(self.store, None).await else { return Ok(unknown()) };
         let ours = matches!(self.store.commit(version).await, Ok(Some(found)) if found.txn_id() == Some(&self.txn_id));
         let below = newest.replayed().checkpoint.is_some_and(|checkpoint| checkpoint >= version);
         if !ours || newest.version() < version || below {

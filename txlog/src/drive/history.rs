@@ -2,15 +2,13 @@
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::Log;
 use super::commit::info;
+use super::{Log, PARALLEL_GETS};
 use crate::action::CommitInfo;
 use crate::error::{Error, Result};
 use crate::segment::{CommitFile, plan};
 use crate::snapshot::Snapshot;
 use crate::version::{TimestampMs, Version};
-
-const PARALLEL_GETS: usize = 16;
 
 /// One commit, as history shows it.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,30 +4,45 @@
 //! |---|---|
 //! | [`store`] | what are the requests that a log needs? |
 //! | `load` | how is a version opened cold? |
+//! | `ahead` | what is asked for before the listing is there? |
+//! | `part` | how are the bytes of one file of a checkpoint fetched? |
+//! | `opened` | what can be made of a log's files? |
+//! | `checksum` | how is a version checksum written? |
 //! | `tail` | what has been committed since? |
 //! | `commit` | how does a transaction become a version? |
 //! | `publish` | how is a checkpoint written? |
+//! | `upload` | how does a large file get into the log, a part at a time and all at once? |
+//! | `workers` | on which threads is a checkpoint encoded? |
 //! | [`history`] | which versions are there, and when were they committed? |
 //! | `error` | what does a store's failure mean to a caller? |
 
+mod ahead;
+mod checksum;
 mod commit;
 mod error;
 pub mod history;
 mod load;
+mod opened;
+mod part;
 mod publish;
 pub mod store;
 mod tail;
+mod upload;
+mod workers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use checksum::{ChecksumFound, ChecksumWritten};
 pub use commit::CommitOptions;
 pub use error::{file_error, store_error};
+pub use publish::{CheckpointReport, Publication};
 pub use store::{Landing, LogStore};
 
 use crate::commit::Outcome;
 use crate::env::Env;
 use crate::error::{Error, Result};
+use crate::head::Head;
 use crate::replay::Commit;
 use crate::snapshot::Snapshot;
 use crate::transaction::Transaction;
@@ -36,6 +51,10 @@ use crate::version::Version;
 /// How long a handle may go on without listing: past it, the log may have been cleaned up below a checkpoint that the
 /// handle doesn't know, and a put could land in the hole (pitfall C14).
 pub const MAX_HANDLE_AGE: Duration = Duration::from_secs(60 * 60);
+/// Files of a checkpoint, or ranges of one, that are fetched at the same time.
+const PARALLEL_GETS: usize = 16;
+/// Commits fetched at the same time: they are small, and as many as follow a checkpoint should be one round trip.
+const PARALLEL_COMMITS: usize = 128;
 /// Log retention must be at least this many times the age of a handle.
 const LEASES_IN_RETENTION: u32 = 4;
 
@@ -63,7 +82,8 @@ impl Tip {
 }
 
 impl Log {
-    /// Opens the newest version: the hint, one listing, the checkpoint, the commits after it.
+    /// Opens the newest version: the hint, one listing, the checkpoint, the commits after it. Two or three round trips
+    /// (`load` says when which). Where a checksum of what was read is at hand, it must agree.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) where there is no table; [`Corrupt`](crate::ErrorKind::Corrupt) where
@@ -73,6 +93,17 @@ impl Log {
         let proved = env.monotonic();
         let snapshot = load::load(&store, None).await?;
         Ok(Log { store, env, tip: Mutex::new(Tip::new(snapshot, proved)) })
+    }
+
+    /// What a table is at its newest version, its files left out: enough for its schema.
+    ///
+    /// No file action is read: from a checkpoint only the columns of the other actions, or the version's checksum where
+    /// there is one and it saves a round trip. Two round trips by our own checkpoint, three by another's (`load` says how).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn head(store: &LogStore) -> Result<Head> {
+        load::load(store, None).await
     }
 
     /// Creates a table: commits version 0, in one put, and tries to create it once more, which has to be refused.
@@ -170,18 +201,25 @@ impl Log {
         Ok(outcome)
     }
 
-    /// Writes a classic checkpoint of a snapshot and points `_last_checkpoint` to it: two puts.
+    /// Writes a checkpoint of a snapshot and points `_last_checkpoint` to it, unless one of that name is there: as the
+    /// table's `delta.checkpointPolicy` says a classic one (one file, put at once or in parts of 8 MiB), or one of the
+    /// V2 spec (its sidecars, then the file that names them). Nothing can be seen before all of it was read back and
+    /// compared with the snapshot.
+    ///
+    /// Requests: one look at what is there, the puts, and the hint's get and put. Memory: some 100 MiB beside the
+    /// snapshot, however many files it has.
     ///
     /// # Errors
-    /// As [`encode`](crate::checkpoint::encode); those of the store.
-    pub async fn checkpoint(&self, snapshot: &Snapshot) -> Result<()> {
-        publish::checkpoint(&self.store, &self.env, snapshot).await?;
+    /// [`Bug`](crate::ErrorKind::Bug) when what was encoded doesn't read back; [`Corrupt`](crate::ErrorKind::Corrupt)
+    /// for a property or partition value that isn't one; those of the store. No checkpoint is there then.
+    pub async fn checkpoint(&self, snapshot: &Snapshot) -> Result<CheckpointReport> {
+        let report = publish::checkpoint(&self.store, &self.env, snapshot).await?;
         let mut tip = self.lock();
         tip.checkpoint = tip.checkpoint.max(Some(snapshot.version()));
         if tip.snapshot.version() == snapshot.version() {
             tip.snapshot = tip.snapshot.checkpointed();
         }
-        Ok(())
+        Ok(report)
     }
 
     /// The newest checkpoint that this handle has read, written or been told of. No request.
@@ -204,7 +242,7 @@ impl Log {
 
     async fn reopen(&self, known: &Snapshot) -> Result<Snapshot> {
         let proved = self.env.monotonic();
-        let snapshot = load::load(&self.store, None).await?;
+        let snapshot: Snapshot = load::load(&self.store, None).await?;
         if snapshot.metadata().id != known.metadata().id {
             return Err(Error::not_found("another table stands where this handle's was")
                 .table(self.store.table())

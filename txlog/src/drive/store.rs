@@ -1,18 +1,26 @@
 //! The requests that a log needs, and their errors with table and path.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
+use futures::future::ready;
 use object_store::path::Path;
-use object_store::{GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use super::error::store_error;
+use super::upload::Stored;
+use crate::action::{Action, CommitInfo};
+use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::{LOG_FOLDER, LogName, listing_offset};
 use crate::replay::Commit;
 use crate::segment::{LastCheckpointHint, ListedFile};
 use crate::version::{TimestampMs, Version};
+
+/// What is read of a commit for the `commitInfo` at its begin.
+const COMMIT_INFO_BYTES: u64 = 64 * 1024;
 
 /// When a put whose answer was an error can still take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +80,13 @@ impl LogStore {
         name.to_string().split('/').fold(log, |path, part| path.join(part))
     }
 
+    /// Where everything but commits is read and written.
+    pub(super) fn reads(&self) -> &Arc<dyn ObjectStore> {
+        &self.reads
+    }
+
     /// Names table and path in a store's error.
-    fn error(&self, error: object_store::Error, attempted: &str, key: &Path) -> Error {
+    pub(super) fn error(&self, error: object_store::Error, attempted: &str, key: &Path) -> Error {
         store_error(error, attempted, key.as_ref()).table(&*self.table)
     }
 
@@ -98,6 +111,68 @@ impl LogStore {
             ));
         }
         Ok(Some((bytes, meta)))
+    }
+
+    /// A range of a file of the log, or `None` where the file isn't there; `of` pins the bytes to those of an earlier
+    /// answer.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](ErrorKind::AlreadyExists) when the file isn't the same any more; those of the store.
+    pub(super) async fn get_range(
+        &self,
+        name: &LogName,
+        range: GetRange,
+        of: Option<&str>,
+    ) -> Result<Option<(Range<u64>, Bytes, ObjectMeta)>> {
+        let key = self.key(name);
+        let attempted = "reading a part of a file of the log";
+        let options = GetOptions { range: Some(range), if_match: of.map(str::to_owned), ..GetOptions::default() };
+        let found = match self.reads.get_opts(&key, options).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(e) => return Err(self.error(e, attempted, &key)),
+        };
+        let (range, meta) = (found.range.clone(), found.meta.clone());
+        let bytes = found.bytes().await.map_err(|e| self.error(e, attempted, &key))?;
+        if bytes.len() as u64 != range.end - range.start {
+            let expected = range.end - range.start;
+            return Err(self
+                .named(Error::unavailable(format!("{} bytes of {expected} arrived", bytes.len())).path(key.as_ref())));
+        }
+        Ok(Some((range, bytes, meta)))
+    }
+
+    /// The `commitInfo` that a commit begins with, as in-commit timestamps demand; `None` where there is no such commit,
+    /// or it begins otherwise. One request of at most [`COMMIT_INFO_BYTES`], whatever the size of the commit.
+    pub(super) async fn commit_info(&self, version: Version) -> Result<Option<CommitInfo>> {
+        let name = LogName::Commit { version };
+        let begin = GetRange::Bounded(0..COMMIT_INFO_BYTES);
+        let Some((_, bytes, _)) = self.get_range(&name, begin, None).await? else { return Ok(None) };
+        let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        match std::str::from_utf8(line).ok().map(Action::parse) {
+            Some(Ok(Some(Action::CommitInfo(info)))) => Ok(Some(info)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The checksum of a version, or `None` where there is none that can be read: it is no part of the table.
+    pub(super) async fn checksum(&self, version: Version) -> Option<Checksum> {
+        let name = LogName::Crc { version };
+        let found = self.get(&name).await.and_then(|found| match found {
+            Some((bytes, _)) => Checksum::parse(&bytes).map(Some),
+            None => Ok(None),
+        });
+        found.unwrap_or_else(|error| {
+            tracing::warn!(table = %self.table, path = %name.path(), %error, "a version checksum says nothing");
+            None
+        })
+    }
+
+    /// What a log compaction file says of its commits together, or `None` where it isn't there.
+    pub(super) async fn compacted(&self, start: Version, end: Version) -> Result<Option<Commit>> {
+        let name = LogName::Compacted { start, end };
+        let Some((bytes, _)) = self.get(&name).await? else { return Ok(None) };
+        Commit::parse_compacted(start, end, &bytes).map(Some).map_err(|e| self.named(e.path(name.path())))
     }
 
     /// A commit, or `None` where it isn't there.
@@ -130,6 +205,11 @@ impl LogStore {
             self.reads.list_with_offset(Some(&log), &log.clone().join(listing_offset(from).as_str()))
         };
         let prefix = format!("{log}/");
+        // Behind a network, listings are in order, page by page: what comes after the versions (sidecars above all) isn't
+        // asked for. A folder lists as it likes, at once.
+        let in_order = self.landing == Landing::Late;
+        let past = format!("{log}/:");
+        let stream = stream.try_take_while(move |meta| ready(Ok(!in_order || meta.location.as_ref() < past.as_str())));
         let listed: Vec<ObjectMeta> = match stream.try_collect().await {
             Ok(listed) => listed,
             Err(object_store::Error::NotFound { .. }) => Vec::new(),
@@ -163,6 +243,38 @@ impl LogStore {
             _ => false,
         };
         if refusal { PutAnswer::Refused(error) } else { PutAnswer::Unclear(error) }
+    }
+
+    /// Puts a file of the log if none of that name is there, and says whether it did.
+    pub(super) async fn create(&self, name: &LogName, bytes: Bytes) -> Result<bool> {
+        let key = self.key(name);
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.reads.put_opts(&key, PutPayload::from_bytes(bytes), options).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(false),
+            Err(e) => Err(self.error(e, "writing to the log", &key)),
+        }
+    }
+
+    /// Whether a file is there.
+    pub(super) async fn is_there(&self, key: &Path) -> Result<bool> {
+        match self.reads.head(key).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(e) => Err(self.error(e, "looking into the log", key)),
+        }
+    }
+
+    /// Puts a file of the log, unless one of that name is there.
+    pub(super) async fn put_new(&self, key: &Path, payload: PutPayload) -> Result<Stored> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.reads.put_opts(key, payload, options).await {
+            Ok(_) => Ok(Stored::New),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Ok(Stored::AlreadyThere)
+            }
+            Err(e) => Err(self.error(e, "writing to the log", key)),
+        }
     }
 
     /// Puts a file of the log, replacing one of that name.

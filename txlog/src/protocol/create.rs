@@ -180,8 +180,12 @@ mod tests {
             ]),
         };
         assert_eq!(protocol, expected);
-        let set =
-            [("delta.enableDeletionVectors", "true"), ("delta.enableInCommitTimestamps", "true"), ("owner", "me")];
+        let set = [
+            ("delta.checkpoint.writeStatsAsStruct", "true"),
+            ("delta.enableDeletionVectors", "true"),
+            ("delta.enableInCommitTimestamps", "true"),
+            ("owner", "me"),
+        ];
         assert_eq!(properties, map(&set));
     }
 

@@ -148,6 +148,7 @@ pub static FEATURES: &[Feature] = &[
         reading: "checkpoints may be UUID-named and have sidecars",
         writing: "no multi-part checkpoint",
         read: Support::Implemented,
+        write: Support::Implemented,
         active: Some(|table| Ok(table.properties.checkpoint_policy()? == CheckpointPolicy::V2)),
         ..READER_WRITER
     },
@@ -337,8 +338,12 @@ fn has_variant(table: &Table<'_>) -> Result<bool> {
 }
 
 /// The properties that the `standard` profile of new tables sets where the user doesn't.
-pub(super) const STANDARD_PROPERTIES: &[(&str, &str)] =
-    &[(property::ENABLE_DELETION_VECTORS, "true"), (property::ENABLE_IN_COMMIT_TIMESTAMPS, "true")];
+pub(super) const STANDARD_PROPERTIES: &[(&str, &str)] = &[
+    (property::ENABLE_DELETION_VECTORS, "true"),
+    (property::ENABLE_IN_COMMIT_TIMESTAMPS, "true"),
+    // Beside the text, which stays for readers that know nothing else: pruning needs no parsing then.
+    (property::CHECKPOINT_WRITE_STATS_AS_STRUCT, "true"),
+];
 
 /// The features of the `standard` profile that no property asks for.
 pub(super) const STANDARD_FEATURES: &[&str] = &["appendOnly", "invariants", "domainMetadata"];

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::checksum::{CHECKSUM, checksum};
 use crate::name::{LogName, MAX_VERSION};
 use crate::version::Version;
 
@@ -25,7 +27,8 @@ pub struct HintedFile {
 
 /// What a writer said about the checkpoint that it wrote last.
 ///
-/// Protocol section "Last Checkpoint File Schema". `checkpointSchema`, `checksum` and unknown fields aren't kept.
+/// Protocol section "Last Checkpoint File Schema". `checkpointSchema` and unknown fields aren't kept; `checksum` is
+/// checked in reading and written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LastCheckpointHint {
@@ -116,20 +119,30 @@ impl LastCheckpointHint {
         }
     }
 
-    /// Reads the bytes of `_last_checkpoint`. Whatever isn't a hint is none.
+    /// Reads the bytes of `_last_checkpoint`. Whatever isn't a hint, or contradicts its checksum, is none.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<LastCheckpointHint> {
         if bytes.len() > MAX_HINT_BYTES {
             return None;
         }
-        serde_json::from_slice::<LastCheckpointHint>(bytes).ok().filter(|hint| hint.version <= MAX_VERSION)
+        let hint: LastCheckpointHint = serde_json::from_slice(bytes).ok()?;
+        let json: Value = serde_json::from_slice(bytes).ok()?;
+        let as_said = match json.get(CHECKSUM).and_then(Value::as_str) {
+            Some(said) => checksum(&json).is_none_or(|found| found == said),
+            None => true,
+        };
+        (as_said && hint.version <= MAX_VERSION).then_some(hint)
     }
 
     /// The bytes to write to `_last_checkpoint`.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         // Plain fields with string keys: serialising to memory can't fail.
-        serde_json::to_vec(self).unwrap_or_default()
+        let mut json = serde_json::to_value(self).unwrap_or_default();
+        if let (Some(found), Some(members)) = (checksum(&json), json.as_object_mut()) {
+            members.insert(CHECKSUM.to_owned(), Value::String(found));
+        }
+        json.to_string().into_bytes()
     }
 
     /// Whether this checkpoint file, or part of one, is what the hint is about.
@@ -161,7 +174,7 @@ mod tests {
         assert!(!hint.is_about(&LogName::parse("00000000000000000011.checkpoint.parquet")));
 
         let spark = br#"{"version":6,"size":8,"parts":2,"sizeInBytes":27011,"numOfAddFiles":6,"checkpointSchema":
-            {"type":"struct","fields":[]},"checksum":"0123","tags":{"a":"b"},"new":[1.5]}"#;
+            {"type":"struct","fields":[]},"tags":{"a":"b"},"new":[1.5]}"#;
         let hint = LastCheckpointHint::parse(spark).unwrap();
         assert_eq!((hint.parts, hint.size_in_bytes, hint.num_of_add_files), (Some(2), Some(27011), Some(6)));
         assert!(hint.is_about(&LogName::MultiPartCheckpoint { version: Version(6), part: 1, parts: 2 }));
@@ -206,6 +219,16 @@ mod tests {
         assert_eq!(LastCheckpointHint::new(Version(20), 5).interval(), None);
         let odd = br#"{"version":1,"size":1,"tags":{"lakebed.checkpointInterval":"often"}}"#;
         assert_eq!(LastCheckpointHint::parse(odd).unwrap().interval(), None);
+    }
+
+    #[test]
+    fn a_hint_that_contradicts_its_checksum_is_none() {
+        let text = String::from_utf8(LastCheckpointHint::new(Version(10), 13).to_json()).unwrap();
+        assert!(text.contains("checksum"), "{text}");
+        assert!(LastCheckpointHint::parse(text.as_bytes()).is_some());
+        assert_eq!(LastCheckpointHint::parse(text.replace("10", "11").as_bytes()), None);
+        let unsure = br#"{"version":10,"size":13,"future":0.50,"checksum":"0123"}"#;
+        assert!(LastCheckpointHint::parse(unsure).is_some(), "a number whose text is lost can't be checked");
     }
 
     #[test]

@@ -28,6 +28,17 @@ pub struct CommitFile {
     pub last_modified: TimestampMs,
 }
 
+/// A listed log compaction file: the reconciled actions of a range of commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompactedFile {
+    /// The first version of the range.
+    pub start: Version,
+    /// The last version of the range.
+    pub end: Version,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
 /// How a checkpoint is laid out in files. Whether it follows the V1 or V2 spec is said by its content (pitfall L12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CheckpointKind {
@@ -64,6 +75,8 @@ pub(super) struct Index<'a> {
     pub(super) commits: BTreeMap<Version, &'a ListedFile>,
     /// Checksums of versions.
     pub(super) checksums: BTreeMap<Version, &'a ListedFile>,
+    /// Log compaction files by the first version of their range.
+    pub(super) compacted: BTreeMap<Version, Vec<CompactedFile>>,
     /// Complete checkpoints by version, the preferred one of a version first.
     pub(super) checkpoints: BTreeMap<Version, Vec<Checkpoint>>,
 }
@@ -74,6 +87,7 @@ impl<'a> Index<'a> {
     pub(super) fn new(listing: &'a [ListedFile], hint: Option<&LastCheckpointHint>) -> Index<'a> {
         let mut commits = BTreeMap::new();
         let mut checksums = BTreeMap::new();
+        let mut compacted: BTreeMap<Version, Vec<CompactedFile>> = BTreeMap::new();
         let mut checkpoints: BTreeMap<Version, Vec<Checkpoint>> = BTreeMap::new();
         let mut parts_of: BTreeMap<(Version, u32), BTreeMap<u32, &ListedFile>> = BTreeMap::new();
         for file in listing {
@@ -84,6 +98,11 @@ impl<'a> Index<'a> {
                 }
                 LogName::Crc { version } => {
                     checksums.insert(*version, file);
+                    continue;
+                }
+                LogName::Compacted { start, end } => {
+                    let file = CompactedFile { start: *start, end: *end, size: file.size };
+                    compacted.entry(*start).or_default().push(file);
                     continue;
                 }
                 LogName::MultiPartCheckpoint { version, part, parts } => {
@@ -112,7 +131,7 @@ impl<'a> Index<'a> {
             });
             of_version.dedup_by(|one, other| one.name() == other.name());
         }
-        Index { commits, checksums, checkpoints }
+        Index { commits, checksums, compacted, checkpoints }
     }
 
     /// The newest version that a commit or a complete checkpoint speaks of.

@@ -1,5 +1,6 @@
 //! Which log files make the version that is asked for?
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::RangeInclusive;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::name::LOG_FOLDER;
 use crate::segment::hint::LastCheckpointHint;
-use crate::segment::listing::{Checkpoint, CommitFile, Index, ListedFile};
+use crate::segment::listing::{Checkpoint, CommitFile, CompactedFile, Index, ListedFile};
 use crate::version::Version;
 
 /// How many ranges of versions an error names before it only counts them.
@@ -25,6 +26,17 @@ pub struct Segment {
     /// Which of them this plan begins at.
     chosen: usize,
     checksum: Option<ListedFile>,
+    /// Log compaction files of which every commit is in `run`, by their start, then the longest first.
+    compacted: Arc<[CompactedFile]>,
+}
+
+/// What is read next in a replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// One commit.
+    Commit(Version),
+    /// A log compaction file, which stands for the commits of its range.
+    Compacted(CompactedFile),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +63,25 @@ impl Segment {
     #[must_use]
     pub fn commits(&self) -> &[CommitFile] {
         &self.run[self.bases[self.chosen].first..]
+    }
+
+    /// The fewest reads that come to the commits after the checkpoint: log compaction files where they stand for at least
+    /// two commits and for none that the checkpoint holds. They don't tell the commits apart: history reads those.
+    #[must_use]
+    pub fn steps(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let mut commits = self.commits().iter().map(|commit| commit.version).peekable();
+        while let Some(version) = commits.next() {
+            let from = self.compacted.partition_point(|file| file.start < version);
+            match self.compacted[from..].first().filter(|file| file.start == version) {
+                Some(file) => {
+                    steps.push(Step::Compacted(*file));
+                    while commits.next_if(|next| *next <= file.end).is_some() {}
+                }
+                None => steps.push(Step::Commit(version)),
+            }
+        }
+        steps
     }
 
     /// The listed commits that end in the version without a gap, those below the checkpoint included: what history and
@@ -101,8 +132,14 @@ pub fn plan(listing: &[ListedFile], hint: Option<&LastCheckpointHint>, target: O
     if bases.is_empty() {
         return Err(unreachable(&index, version, &run));
     }
+    let first = run.first().map_or(version, |commit| commit.version);
+    let mut compacted: Vec<CompactedFile> =
+        index.compacted.range(first..=version).flat_map(|(_, of)| of).copied().collect();
+    compacted.retain(|file| file.end <= version);
+    compacted.sort_by_key(|file| (file.start, Reverse(file.end)));
     Ok(Segment {
         version,
+        compacted: compacted.into(),
         run: run.into(),
         bases: bases.into(),
         chosen: 0,

@@ -8,10 +8,9 @@ pub use prune::Pruned;
 
 use crate::action::{CommitInfo, DomainMetadata, Metadata, Protocol, Txn};
 use crate::error::{Error, Result};
-use crate::files::{FileRef, Files};
-use crate::protocol::{
-    check_read, check_type_changes, column_mapping_mode, in_commit_timestamps_enabled, properties::TableProperties,
-};
+use crate::files::{FileColumns, FileRef, Files};
+use crate::head::Understood;
+use crate::protocol::{in_commit_timestamps_enabled, properties::TableProperties};
 use crate::replay::{Commit, State};
 use crate::schema::{ColumnMappingMode, StructType};
 use crate::version::{TimestampMs, Version};
@@ -65,13 +64,13 @@ impl Snapshot {
         let mut replayed = base.map(|base| base.0.replayed).unwrap_or_default();
         let mut next = base.map_or(Version::ZERO, |base| base.version().next());
         for commit in commits {
-            if commit.version != next {
+            if commit.first_version() != next {
                 return Err(Error::corrupt(format!("version {next} is missing before version {}", commit.version)));
             }
             state.apply(commit)?;
-            replayed.commits += 1;
+            replayed.commits += commit.version.0 - next.0 + 1;
             replayed.bytes += commit.size_in_bytes;
-            next = next.next();
+            next = commit.version.next();
         }
         match (commits.last(), base) {
             (Some(last), _) => {
@@ -89,24 +88,8 @@ impl Snapshot {
         last_modified: Option<TimestampMs>,
         replayed: Replayed,
     ) -> Result<Snapshot> {
-        let missing = |what: &str| {
-            Error::corrupt(format!("the log holds no {what} up to this version"))
-                .version(version)
-                .hint("the log is damaged, or its first commits are gone and no checkpoint holds them")
-        };
-        let protocol = state.protocol.clone().ok_or_else(|| missing("protocol action"))?;
-        let metadata = state.metadata.clone().ok_or_else(|| missing("metaData action"))?;
-        let named = |e: Error| e.version(version);
-        check_read(&protocol).map_err(named)?;
-        if metadata.format.provider != "parquet" {
-            return Err(named(Error::unsupported(format!("data files in the format {:?}", metadata.format.provider))));
-        }
-        let schema = Arc::new(StructType::from_json(&metadata.schema_string).map_err(named)?);
-        check_type_changes(&schema).map_err(named)?;
-        if let Some(column) = metadata.partition_columns.iter().find(|column| schema.field(column).is_none()) {
-            return Err(named(Error::corrupt(format!("the partition column {column:?} isn't in the schema"))));
-        }
-        let mapping = column_mapping_mode(&protocol, &metadata).map_err(named)?;
+        let (protocol, metadata) = state.agreed(version)?;
+        let Understood { schema, mapping } = Understood::of(version, &protocol, &metadata)?;
         Ok(Snapshot(Arc::new(Inner {
             version,
             protocol,
@@ -227,6 +210,11 @@ impl Snapshot {
     /// the same vector may stand here too.
     pub fn tombstones(&self) -> impl Iterator<Item = FileRef<'_>> {
         self.0.state.tombstones.iter().flat_map(|batch| (0..batch.len()).map(|row| batch.row(row)))
+    }
+
+    /// The batches that [`tombstones`](Self::tombstones) come from, oldest first.
+    pub fn tombstone_batches(&self) -> impl Iterator<Item = &Arc<FileColumns>> {
+        self.0.state.tombstones.iter()
     }
 
     /// How many files are live.

@@ -10,6 +10,7 @@
 //! | [`read`] | what do the statistics of *n* files say, as columns? |
 //! | [`scan`] | where in the JSON text are the values that were asked for? |
 //! | [`value`] | what bound does one JSON value give, in the type that the column has today? |
+//! | [`structs`] | what are the statistics as the struct that a checkpoint holds, and back as text? |
 //! | [`typed`] | the same, for statistics that a checkpoint holds as `stats_parsed` |
 //!
 //! See the protocol's "Per-file Statistics". A value that is absent, malformed, or that some known writer rounds the
@@ -19,6 +20,7 @@ pub mod choose;
 pub mod column;
 pub mod loosen;
 pub mod read;
+pub mod structs;
 pub mod write;
 
 mod bounds;
@@ -31,4 +33,5 @@ pub use choose::indexed_columns;
 pub use column::StatsColumn;
 pub use loosen::loosened;
 pub use read::{ColumnStats, ParsedStats};
+pub use structs::StatsStruct;
 pub use write::StatsCollector;

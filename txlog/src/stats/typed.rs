@@ -50,7 +50,7 @@ fn names<'a>(kind: &'a str, path: &'a ColumnPath) -> Vec<&'a str> {
 }
 
 /// The field at `names`, null where a struct on the way is.
-fn descend(stats: &StructArray, names: &[&str]) -> Option<ArrayRef> {
+pub(super) fn descend(stats: &StructArray, names: &[&str]) -> Option<ArrayRef> {
     let mut parent = stats;
     let mut valid = parent.nulls().cloned();
     let (last, way) = names.split_last()?;
@@ -65,7 +65,7 @@ fn descend(stats: &StructArray, names: &[&str]) -> Option<ArrayRef> {
     }
 }
 
-fn counts(array: Option<ArrayRef>, num_files: usize) -> Int64Array {
+pub(super) fn counts(array: Option<ArrayRef>, num_files: usize) -> Int64Array {
     array
         .filter(|array| array.data_type().is_integer())
         .and_then(|array| cast_or_null(&array, &DataType::Int64))
@@ -74,7 +74,7 @@ fn counts(array: Option<ArrayRef>, num_files: usize) -> Int64Array {
 }
 
 /// Values that don't fit become null.
-fn cast_or_null(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
+pub(super) fn cast_or_null(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
     cast_with_options(array, to, &CastOptions { safe: true, ..CastOptions::default() }).ok()
 }
 

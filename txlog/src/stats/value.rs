@@ -38,14 +38,34 @@ pub(super) enum Side {
     Max,
 }
 
+/// Whether a bound is widened where its writer may have cut it off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rounding {
+    /// By the cases above: for pruning.
+    Outwards,
+    /// Only where the type can't hold what is written: to be written again.
+    AsWritten,
+}
+
 /// Takes one JSON value per file, in order.
 pub(super) trait BoundBuilder: fmt::Debug + Send {
     fn push(&mut self, json: Option<&str>);
     fn finish(&mut self) -> ArrayRef;
 }
 
-/// A builder of the bounds of `column` on one side.
+/// A builder of the bounds of `column` on one side, rounded outwards.
 pub(super) fn builder(column: &StatsColumn, side: Side, num_files: usize) -> Box<dyn BoundBuilder> {
+    rounding_builder(column, side, Rounding::Outwards, num_files)
+}
+
+/// A builder of the bounds of `column` on one side.
+pub(super) fn rounding_builder(
+    column: &StatsColumn,
+    side: Side,
+    rounding: Rounding,
+    num_files: usize,
+) -> Box<dyn BoundBuilder> {
+    let outwards = rounding == Rounding::Outwards;
     let to = Target { data_type: column.data_type.clone(), num_files };
     match &column.data_type {
         DataType::Int8 => to.primitive::<Int8Type>(move |json| integer(json, side)?.try_into().ok()),
@@ -63,12 +83,13 @@ pub(super) fn builder(column: &StatsColumn, side: Side, num_files: usize) -> Box
         DataType::Float64 => to.primitive::<Float64Type>(double),
         DataType::Decimal128(precision, scale) => {
             let into = DecimalType { precision: *precision, scale: *scale };
-            to.primitive::<Decimal128Type>(move |json| into.bound_of(&Number::parse(json)?, side))
+            to.primitive::<Decimal128Type>(move |json| into.bound_of(&Number::parse(json)?, side, rounding))
         }
-        DataType::Date32 => to.primitive::<Date32Type>(move |json| outer_day(date(json)?, side)),
+        DataType::Date32 if outwards => to.primitive::<Date32Type>(move |json| outer_day(date(json)?, side)),
+        DataType::Date32 => to.primitive::<Date32Type>(date),
         DataType::Timestamp(unit, zone) => {
             let into = TimestampType { unit: *unit, zoned: zone.is_some() };
-            let parse = move |json: &str| into.parse(json, side);
+            let parse = move |json: &str| into.parse(json, side, rounding);
             match unit {
                 TimeUnit::Second => to.primitive::<TimestampSecondType>(parse),
                 TimeUnit::Millisecond => to.primitive::<TimestampMillisecondType>(parse),
@@ -76,6 +97,8 @@ pub(super) fn builder(column: &StatsColumn, side: Side, num_files: usize) -> Box
                 TimeUnit::Nanosecond => to.primitive::<TimestampNanosecondType>(parse),
             }
         }
+        // A minimum is taken as it is.
+        DataType::Utf8 if !outwards => Box::new(Text { builder: StringBuilder::new(), side: Side::Min }),
         DataType::Utf8 => Box::new(Text { builder: StringBuilder::with_capacity(num_files, 0), side }),
         DataType::LargeUtf8 => Box::new(Text { builder: LargeStringBuilder::with_capacity(num_files, 0), side }),
         DataType::Utf8View => Box::new(Text { builder: StringViewBuilder::with_capacity(num_files), side }),
@@ -300,8 +323,12 @@ pub(super) struct DecimalType {
 }
 
 impl DecimalType {
-    fn bound_of(self, number: &Number, side: Side) -> Option<i128> {
+    fn bound_of(self, number: &Number, side: Side, rounding: Rounding) -> Option<i128> {
         let unscaled = number.at_scale(self.scale.into(), side)?;
+        if rounding == Rounding::AsWritten {
+            let limit = 10_i128.checked_pow(self.precision.into())?;
+            return (unscaled > -limit && unscaled < limit).then_some(unscaled);
+        }
         self.outer(unscaled, significant_digits(number.mantissa), side)
     }
 
@@ -405,12 +432,20 @@ pub(super) struct TimestampType {
 impl TimestampType {
     /// Ticks of the type. An instant needs a zone; a wall-clock time has none, or UTC as some writers add it. A date
     /// is midnight, for a column that was widened from dates.
-    fn parse(self, json: &str, side: Side) -> Option<i64> {
+    fn parse(self, json: &str, side: Side, rounding: Rounding) -> Option<i64> {
+        let nanoseconds = self.nanoseconds(json, side)?;
+        match rounding {
+            Rounding::Outwards => self.ticks_of(nanoseconds, side),
+            Rounding::AsWritten => self.ticks_around(nanoseconds, side),
+        }
+    }
+
+    fn nanoseconds(self, json: &str, side: Side) -> Option<i128> {
         let text = json.strip_prefix('"')?.strip_suffix('"')?;
         let (date, rest) = calendar_day(text)?;
         let days = i128::from(days_since_epoch(date));
         if rest.is_empty() {
-            return if self.zoned { None } else { self.ticks_of(days * NS_PER_DAY, side) };
+            return (!self.zoned).then_some(days * NS_PER_DAY);
         }
         let (of_day, zone) = nanoseconds_of_day(rest.strip_prefix(['T', ' '])?, side)?;
         let offset_minutes = match (zone.trim_start(), self.zoned) {
@@ -419,8 +454,7 @@ impl TimestampType {
             (zone, true) => minutes_east(zone)?,
             (zone, false) => minutes_east(zone).filter(|minutes| *minutes == 0)?,
         };
-        let nanoseconds = days * NS_PER_DAY + i128::from(of_day) - i128::from(offset_minutes) * 60 * NS_PER_SECOND;
-        self.ticks_of(nanoseconds, side)
+        Some(days * NS_PER_DAY + i128::from(of_day) - i128::from(offset_minutes) * 60 * NS_PER_SECOND)
     }
 
     pub(super) fn ticks_per_second(self) -> i64 {
@@ -433,12 +467,15 @@ impl TimestampType {
     }
 
     pub(super) fn ticks_of(self, nanoseconds: i128, side: Side) -> Option<i64> {
-        let nanoseconds = outer_nanoseconds(nanoseconds, side)?;
+        Some(self.outer(self.ticks_around(outer_nanoseconds(nanoseconds, side)?, side)?, side))
+    }
+
+    /// The tick at or beyond a time.
+    fn ticks_around(self, nanoseconds: i128, side: Side) -> Option<i64> {
         let tick = NS_PER_SECOND / i128::from(self.ticks_per_second());
         let floor = nanoseconds.div_euclid(tick);
         let cut = side == Side::Max && floor * tick != nanoseconds;
-        let ticks = i64::try_from(if cut { floor + 1 } else { floor }).ok()?;
-        Some(self.outer(ticks, side))
+        i64::try_from(if cut { floor + 1 } else { floor }).ok()
     }
 
     /// Case a.

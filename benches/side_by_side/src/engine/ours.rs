@@ -78,7 +78,8 @@ impl Handle for Open {
     }
 
     async fn checkpoint(&mut self) -> Res<()> {
-        Ok(self.0.checkpoint(&self.0.snapshot()).await?)
+        self.0.checkpoint(&self.0.snapshot()).await?;
+        Ok(())
     }
 
     fn prepare(&self, number: u64) -> Res<Append> {

@@ -1,3 +1,5 @@
+//! Are columns decoded from pieces what the whole file decodes to?
+
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Fields, Schema};

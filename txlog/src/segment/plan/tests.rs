@@ -303,3 +303,37 @@ proptest! {
         prop_assert!(ranges.windows(2).all(|pair| pair[0].end().next() < *pair[1].start()));
     }
 }
+
+fn compacted(start: u64, end: u64) -> String {
+    format!("{start:020}.{end:020}.compacted.json")
+}
+
+/// `3` for a commit, `3-5` for a compaction.
+fn steps_of(names: &[Vec<String>], target: Option<u64>) -> Vec<String> {
+    let text = |step: Step| match step {
+        Step::Commit(version) => version.to_string(),
+        Step::Compacted(file) => format!("{}-{}", file.start, file.end),
+    };
+    planned(names, target).unwrap().steps().into_iter().map(text).collect()
+}
+
+#[test]
+fn log_compaction_files_stand_for_the_commits_that_they_cover_in_full() {
+    let log = |more: &[String]| [commits(0..10), more.to_vec()];
+    assert_eq!(steps_of(&log(&[compacted(2, 4)]), None), ["0", "1", "2-4", "5", "6", "7", "8", "9"]);
+    assert_eq!(steps_of(&log(&[compacted(0, 4), compacted(0, 8), compacted(3, 9)]), None), ["0-8", "9"]);
+    assert_eq!(steps_of(&log(&[compacted(0, 4), compacted(5, 9)]), None), ["0-4", "5-9"]);
+    assert_eq!(steps_of(&log(&[compacted(0, 4), compacted(5, 9)]), Some(6)), ["0-4", "5", "6"], "not past the target");
+    assert_eq!(steps_of(&log(&[compacted(7, 12)]), None), (0..10).map(|v| v.to_string()).collect::<Vec<_>>());
+    let after = log(&[classic(4), compacted(3, 7), compacted(5, 6)]);
+    assert_eq!(steps_of(&after, None), ["5-6", "7", "8", "9"], "none that reaches below the checkpoint");
+    let history = planned(&log(&[compacted(0, 9)]), None).unwrap();
+    assert_eq!(versions_of(history.history()), (0..10).collect::<Vec<_>>(), "history reads the commits");
+}
+
+#[test]
+fn a_log_compaction_file_does_not_bridge_a_gap() {
+    let (kind, text) = error(&[commits([0, 1, 3, 4]), vec![compacted(0, 4)]], None);
+    assert_eq!(kind, ErrorKind::Corrupt);
+    assert!(text.contains("version 2"), "{text}");
+}

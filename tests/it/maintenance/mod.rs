@@ -88,6 +88,13 @@ impl Fixture {
         Fixture { table, clock, _folder: folder }
     }
 
+    /// Sets the clock to so many days from now, once nothing is done behind a commit any more: what is half written would
+    /// look as old as a leftover.
+    pub(crate) async fn set_days(&self, days: i64) {
+        self.table.settle().await;
+        self.clock.set_days(days);
+    }
+
     /// Another handle on the table.
     pub(crate) async fn another(&self) -> Table {
         Table::open_with(self.table.store().clone(), Arc::clone(self.table.env())).await.unwrap()

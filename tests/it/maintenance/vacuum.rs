@@ -24,7 +24,7 @@ async fn a_dry_run_deletes_nothing(place: Place) {
     fixture.append("a", 0..10).await;
     fixture.put("p=a/orphan.parquet").await;
     let before = fixture.objects().await;
-    fixture.clock.set_days(30);
+    fixture.set_days(30).await;
     let found = plan(&fixture.table, &VacuumOptions::default()).await.unwrap();
     assert_eq!(found.delete.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["p=a/orphan.parquet"]);
     assert_eq!((found.size_bytes, found.kept.needed.num_files, found.version), (1, 1, Version(1)));
@@ -40,7 +40,7 @@ async fn orphans_go_and_the_table_stays(place: Place) {
     fixture.put("orphan.parquet").await;
     fixture.put("p=a b/orphan.parquet").await;
     fixture.put("_change_data/orphan.parquet").await;
-    fixture.clock.set_days(30);
+    fixture.set_days(30).await;
     let found = plan(&fixture.table, &VacuumOptions::default()).await.unwrap();
     let last = std::sync::Mutex::new(None);
     let report = carry_out(&fixture.table, &found, |progress| *last.lock().unwrap() = Some(progress)).await.unwrap();
@@ -56,17 +56,17 @@ async fn versions_within_the_retention_stay_readable_and_older_ones_go(place: Pl
     let fixture = Fixture::new(place, &[]).await;
     fixture.append("a", 0..10).await;
     fixture.append("a", 10..20).await;
-    fixture.clock.set_days(10);
+    fixture.set_days(10).await;
     compact(&fixture.table, &CompactionOptions::default(), |_| ()).await.unwrap();
     let rows = fixture.rows().await;
 
     fixture.table.settle().await;
-    fixture.clock.set_days(16);
+    fixture.set_days(16).await;
     let within = plan(&fixture.table, &VacuumOptions::default()).await.unwrap();
     assert!(within.delete.is_empty(), "{:?}", within.delete);
     assert_eq!(fixture.rows_of(&fixture.table.at(Version(2)).await.unwrap()).await, rows);
 
-    fixture.clock.set_days(18);
+    fixture.set_days(18).await;
     let past = plan(&fixture.table, &VacuumOptions::default()).await.unwrap();
     assert_eq!(past.delete.len(), 2);
     carry_out(&fixture.table, &past, |_| ()).await.unwrap();
@@ -81,7 +81,7 @@ async fn a_short_retention_needs_to_be_allowed(place: Place) {
     fixture.append("a", 0..10).await;
     fixture.put("orphan.parquet").await;
     let options = VacuumOptions { retention: Some(DAY), ..VacuumOptions::default() };
-    fixture.clock.set_days(2);
+    fixture.set_days(2).await;
     assert_eq!(plan(&fixture.table, &options).await.unwrap_err().kind(), ErrorKind::InvalidRequest);
     let options = VacuumOptions { short_retention: ShortRetention::Allow, ..options };
     assert_eq!(plan(&fixture.table, &options).await.unwrap().delete.len(), 1);
@@ -93,7 +93,7 @@ async fn a_restore_after_the_plan_keeps_its_files(place: Place) {
     fixture.append("a", 10..20).await;
     let rows = fixture.rows().await;
     compact(&fixture.table, &CompactionOptions::default(), |_| ()).await.unwrap();
-    fixture.clock.set_days(30);
+    fixture.set_days(30).await;
     let found = plan(&fixture.table, &VacuumOptions::default()).await.unwrap();
     assert_eq!(found.delete.len(), 2);
     fixture.another().await.restore(Version(2), &CommitOptions::default()).await.unwrap();
@@ -109,7 +109,7 @@ async fn a_live_file_that_is_gone_stops_it(place: Place) {
     let path = fixture.table.snapshot().files().iter().next().unwrap().path().to_owned();
     fixture.table.store().data().delete(&fixture.key(&path)).await.unwrap();
     fixture.put("orphan.parquet").await;
-    fixture.clock.set_days(30);
+    fixture.set_days(30).await;
     let error = plan(&fixture.table, &VacuumOptions::default()).await.unwrap_err();
     assert_eq!((error.kind(), error.at_path()), (ErrorKind::Corrupt, Some(path.as_str())));
 }
@@ -127,7 +127,7 @@ async fn hidden_files_and_tables_below_stay(place: Place) {
     ] {
         fixture.put(path).await;
     }
-    fixture.clock.set_days(30);
+    fixture.set_days(30).await;
     let found = plan(&fixture.table, &VacuumOptions::default()).await.unwrap();
     assert_eq!(found.delete.iter().map(|f| f.path.as_str()).collect::<Vec<_>>(), ["_delta_log/.lakebed-1.tmp"]);
 }
@@ -138,7 +138,7 @@ async fn a_checkpoint_stands_in_for_commits(place: Place) {
     let fixture = Fixture::new(place, &[]).await;
     fixture.append("a", 0..10).await;
     fixture.append("a", 10..20).await;
-    fixture.clock.set_days(10);
+    fixture.set_days(10).await;
     compact(&fixture.table, &CompactionOptions::default(), |_| ()).await.unwrap();
     fixture.table.checkpoint().await.unwrap();
     for version in 0..4 {
@@ -146,8 +146,8 @@ async fn a_checkpoint_stands_in_for_commits(place: Place) {
         fixture.table.store().data().delete(&key).await.unwrap();
     }
     let table = fixture.another().await;
-    fixture.clock.set_days(16);
+    fixture.set_days(16).await;
     assert!(plan(&table, &VacuumOptions::default()).await.unwrap().delete.is_empty());
-    fixture.clock.set_days(18);
+    fixture.set_days(18).await;
     assert_eq!(plan(&table, &VacuumOptions::default()).await.unwrap().delete.len(), 2);
 }

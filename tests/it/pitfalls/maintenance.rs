@@ -69,7 +69,7 @@ async fn d5_a_file_that_a_slow_writer_has_yet_to_commit_stays(place: Place) {
     let fixture = Fixture::new(place, &[]).await;
     fixture.append("a", 0..10).await;
     fixture.put("part-on-its-way.parquet").await;
-    fixture.clock.set_days(6);
+    fixture.set_days(6).await;
     let found = plan(&fixture.table, &VacuumOptions::default()).await.unwrap();
     assert!(found.delete.is_empty());
     assert_eq!(found.kept.young.num_files, 1);
@@ -81,7 +81,7 @@ async fn d6_files_whose_names_need_escapes_are_live_files(place: Place) {
         fixture.append(p, 0..3).await;
     }
     let (rows, objects) = (fixture.rows().await, fixture.objects().await);
-    fixture.clock.set_days(100);
+    fixture.set_days(100).await;
     let found = plan(&fixture.table, &VacuumOptions::default()).await.unwrap();
     assert!(found.delete.is_empty(), "{:?}", found.delete);
     assert_eq!(found.kept.needed.num_files, 12);
@@ -95,18 +95,18 @@ async fn d7_vectors_of_unexpired_tombstones_stay(place: Place) {
     fixture.append("a", 0..10).await;
     fixture.delete("n = 1").await;
     let (old, version) = (fixture.rows().await, fixture.table.snapshot().version());
-    fixture.clock.set_days(10);
+    fixture.set_days(10).await;
     fixture.delete("n = 2").await;
     let all = fixture.data_objects().await;
     assert_eq!(all.iter().filter(|path| path.ends_with(".bin")).count(), 2);
 
-    fixture.clock.set_days(16);
+    fixture.set_days(16).await;
     let within = plan(&fixture.table, &VacuumOptions::default()).await.unwrap();
     carry_out(&fixture.table, &within, |_| ()).await.unwrap();
     assert_eq!(fixture.data_objects().await, all);
     assert_eq!(fixture.rows_of(&fixture.table.at(version).await.unwrap()).await, old);
 
-    fixture.clock.set_days(18);
+    fixture.set_days(18).await;
     let past = plan(&fixture.table, &VacuumOptions::default()).await.unwrap();
     assert_eq!(past.delete.len(), 1);
     assert!(past.delete[0].path.ends_with(".bin"));
@@ -127,7 +127,7 @@ async fn d12_a_vector_file_stays_while_one_of_its_files_is_live(place: Place) {
     fixture.table.overwrite(Replace::Partitions, &again.schema(), stream, &options).await.unwrap();
     let rows = fixture.rows().await;
 
-    fixture.clock.set_days(30);
+    fixture.set_days(30).await;
     let found = plan(&fixture.table, &VacuumOptions::default()).await.unwrap();
     let report = carry_out(&fixture.table, &found, |_| ()).await.unwrap();
     assert_eq!(report.num_deleted, 1, "the data file of the partition that was replaced");
@@ -135,7 +135,7 @@ async fn d12_a_vector_file_stays_while_one_of_its_files_is_live(place: Place) {
     assert_eq!(fixture.rows().await, rows);
 
     compact(&fixture.table, &purge, |_| ()).await.unwrap();
-    fixture.clock.set_days(60);
+    fixture.set_days(60).await;
     let found = plan(&fixture.table, &VacuumOptions::default()).await.unwrap();
     carry_out(&fixture.table, &found, |_| ()).await.unwrap();
     assert!(vectors().await.is_empty());

@@ -78,6 +78,23 @@ fn l4_a_checkpoint_that_contradicts_its_checksum_is_passed_over_for_an_older_one
 }
 
 #[test]
+fn a_checkpoint_that_contradicts_its_checksum_and_is_the_only_one_is_an_error() {
+    let objects = short();
+    logs::write_checkpoint(&objects, 10);
+    let of_10 = logs::get(&objects, &LogName::ClassicCheckpoint { version: Version(10) });
+    logs::delete(&objects, &LogName::ClassicCheckpoint { version: Version(10) });
+    logs::write_checkpoint(&objects, 20);
+    logs::put(&objects, &LogName::ClassicCheckpoint { version: Version(20) }, of_10);
+    for version in 0..20 {
+        logs::delete(&objects, &LogName::Commit { version: Version(version) });
+    }
+    put_checksum(&objects, 20, 21);
+    let error = open(&objects).0.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.message().contains("numFiles is 11, and 21 by the checksum"), "{error}");
+}
+
+#[test]
 fn l4_a_checkpoint_cut_anywhere_or_gone_is_passed_over() {
     let objects = short();
     logs::write_checkpoint(&objects, 10);

@@ -40,7 +40,7 @@ pub(super) struct Ahead {
     parts: Vec<Begun>,
     commits: BTreeMap<Version, Commit>,
     checksum: Option<(Version, Checksum)>,
-    info: Option<(Version, CommitInfo)>,
+    info: Option<(Version, Option<CommitInfo>)>,
 }
 
 impl Ahead {
@@ -62,7 +62,7 @@ impl Ahead {
                 Wanted::All => {
                     let info = store.commit_info(hint.version);
                     let (checksum, info) = futures::join!(store.checksum(hint.version), info);
-                    (checksum, info.ok().flatten())
+                    (checksum, info.ok())
                 }
                 Wanted::Table => (None, None),
             }
@@ -104,8 +104,8 @@ impl Ahead {
         self.checksum.take().filter(|(of, _)| *of == version).map(|(_, checksum)| checksum)
     }
 
-    /// The `commitInfo` of a version, where it is at hand.
-    pub(super) fn take_info(&mut self, version: Version) -> Option<CommitInfo> {
+    /// The `commitInfo` that a version's commit begins with, where that was asked for.
+    pub(super) fn take_info(&mut self, version: Version) -> Option<Option<CommitInfo>> {
         self.info.take().filter(|(of, _)| *of == version).map(|(_, info)| info)
     }
 }

@@ -45,6 +45,8 @@ struct Doubts<T> {
     compaction: Compaction,
     /// What contradicts the version's checksum, and the checkpoint that it was made of.
     contradicted: Option<(Option<LogName>, Box<T>)>,
+    /// What is wrong with the damaged checkpoint, for when there is no other.
+    error: Option<Error>,
 }
 
 impl<T: Opened> Doubts<T> {
@@ -91,7 +93,7 @@ pub(super) async fn load<T: Opened>(store: &LogStore, target: Option<Version>) -
 
 async fn open<T: Opened>(store: &LogStore, target: Option<Version>) -> Result<T> {
     let hint = store.hint().await?;
-    let mut doubts = Doubts { damaged: None, compaction: Compaction::Used, contradicted: None };
+    let mut doubts = Doubts { damaged: None, compaction: Compaction::Used, contradicted: None, error: None };
     let near =
         |hint: &&LastCheckpointHint| hint.version > Version::ZERO && target.is_none_or(|target| hint.version <= target);
     if let Some(hint) = hint.as_ref().filter(near) {
@@ -103,7 +105,8 @@ async fn open<T: Opened>(store: &LogStore, target: Option<Version>) -> Result<T>
             match doubts.settle(store, &segment, built) {
                 Ok(Some(opened)) => return Ok(opened),
                 Err(e) if doubts.compaction == Compaction::Used => return Err(e),
-                Ok(None) | Err(_) => {}
+                Ok(None) => {}
+                Err(e) => doubts.error = Some(e),
             }
         }
     }
@@ -129,11 +132,12 @@ async fn from_the_whole_log<T: Opened>(
     let mut segment = planned?;
     loop {
         let name = segment.checkpoint().map(Checkpoint::name);
-        if name.is_some()
-            && name == doubts.damaged.as_ref()
-            && let Some(next) = segment.fallback()
-        {
-            segment = next;
+        if name.is_some() && name == doubts.damaged.as_ref() {
+            match (segment.fallback(), doubts.error.take()) {
+                (Some(next), _) => segment = next,
+                (None, Some(e)) => return Err(e),
+                (None, None) => {}
+            }
         }
         let built = build(store, &segment, Ahead::default(), doubts.compaction).await;
         if let Some(opened) = doubts.settle(store, &segment, built)? {
@@ -183,9 +187,11 @@ async fn build<T: Opened>(
         let told = matches!(steps.last(), Some(Step::Commit(_))) || T::WANTED == Wanted::Table;
         let listed = segment.history().last().filter(|file| file.version == segment.version() && !told);
         match listed {
-            Some(file) if known.is_some() => Some(own_commit(file.version, file.last_modified, known)),
             Some(file) => {
-                let info = store.commit_info(file.version).await.ok().flatten();
+                let info = match known {
+                    Some(info) => info,
+                    None => store.commit_info(file.version).await.ok().flatten(),
+                };
                 Some(own_commit(file.version, file.last_modified, info))
             }
             None => None,

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use lakebed::{AppendOptions, CommitOptions, CreateTable, Publication, Table};
 use lakebed_tests::plan::{rows, schema};
-use lakebed_txlog::action::Add;
+use lakebed_txlog::action::{Action, Add};
+use lakebed_txlog::checkpoint::decode_parquet;
 use lakebed_txlog::snapshot::Snapshot;
 use serde_json::Value;
 
@@ -67,9 +68,22 @@ async fn a_v2_checkpoint_and_its_sidecars_are_the_table() {
     let log = folder.path().join("_delta_log");
     let checkpoints = names(&log, ".checkpoint.");
     assert_eq!(checkpoints.len(), 3, "{checkpoints:?}");
-    assert_eq!(checkpoints[0], "00000000000000000003.checkpoint.parquet", "the first has the classic name");
+    assert_eq!(checkpoints[0], "00000000000000000003.checkpoint.parquet", "the first is classic");
     assert!(checkpoints[1].starts_with("00000000000000000006.checkpoint.") && checkpoints[1].len() > 60);
-    assert!(names(&log.join("_sidecars"), ".parquet").len() >= 3);
+    let classic = decode_parquet(fs::read(log.join(&checkpoints[0])).unwrap().into()).unwrap();
+    assert!(classic.num_adds() > 0, "by the V1 spec: its rows stand in itself, whoever takes the spec from the name");
+    let named = |name: &str| {
+        let read = decode_parquet(fs::read(log.join(name)).unwrap().into()).unwrap();
+        assert_eq!(read.num_adds(), 0, "{name}");
+        read.actions.into_iter().filter_map(|action| match action {
+            Action::Sidecar(sidecar) => Some(sidecar.path),
+            _ => None,
+        })
+    };
+    let mut sidecars: Vec<String> = checkpoints[1..].iter().flat_map(|name| named(name)).collect();
+    sidecars.sort();
+    assert!(sidecars.len() >= 2);
+    assert_eq!(names(&log.join("_sidecars"), ".parquet"), sidecars);
     let hint: Value = serde_json::from_slice(&fs::read(log.join("_last_checkpoint")).unwrap()).unwrap();
     assert_eq!(hint["v2Checkpoint"]["path"], checkpoints[2].as_str());
     assert_eq!(hint["version"], 9);

@@ -143,8 +143,9 @@ async fn long_tables(place: Place<'_>, folder: &Path) -> Vec<Table> {
             twin.table.settle().await; // so that the due checkpoint is there
         }
         if name == "long_v2" {
-            // The first checkpoint, of version 5, has the classic name; that of version 10 a UUID.
+            // The first checkpoint, of version 5, is classic; that of version 10 has a UUID and sidecars.
             out.push(twin.at(folder, 6));
+            out.push(twin.at(folder, 11));
         }
         if name == "long" {
             out.push(twin.at(folder, 7));

@@ -3,11 +3,13 @@
 //! | policy | what is put, in this order |
 //! |---|---|
 //! | classic | `N.checkpoint.parquet`, whole or in parts |
-//! | V2 | the sidecars; then `N.checkpoint.UUID.parquet`, or now and then `N.checkpoint.parquet`, which names them |
+//! | V2 | the sidecars; then `N.checkpoint.UUID.parquet`, which names them; now and then as `classic` |
 //!
-//! A V2 checkpoint stands under the classic name where the table has none yet, and every [`CLASSIC_NAMES`]th time:
-//! clients that don't know the feature find it and see by the protocol in it that the table isn't for them (protocol
-//! section "Handling Backward compatibility while moving to UUID-named v2 Checkpoints").
+//! A table whose policy is V2 gets a classic checkpoint where it has none yet, and every [`CLASSIC_NAMES`]th time: clients
+//! that don't know the feature find it and see by the protocol in it that the table isn't for them (protocol section
+//! "Handling Backward compatibility while moving to UUID-named v2 Checkpoints"). It follows the V1 spec, which is valid
+//! under that name in every table: a reader that takes the spec from the name, as Trino does at older versions, would
+//! pass over the sidecars of a V2 one, and lose their rows without a word (pitfall L12).
 
 use std::sync::Arc;
 
@@ -33,7 +35,7 @@ use crate::version::Version;
 const THREADS: usize = 2;
 /// Row groups (or sidecars) that are being encoded, and as many that are being read back, at the same time.
 const PARALLEL_GROUPS: usize = 2;
-/// Of so many V2 checkpoints one has the classic name.
+/// Of so many checkpoints of a table whose policy is V2, one is classic.
 const CLASSIC_NAMES: u64 = 10;
 
 /// What writing a checkpoint came to.
@@ -126,9 +128,9 @@ async fn write(store: &LogStore, env: &Arc<dyn Env>, snapshot: &Snapshot) -> Res
         return Ok(Made::already_there(version, &name));
     }
     let job = Job { store, env, draft, workers, name };
-    match policy_of(snapshot)? {
-        CheckpointPolicy::Classic => job.write_classic().await,
-        CheckpointPolicy::V2 => job.write_v2().await,
+    match job.name {
+        LogName::ClassicCheckpoint { .. } => job.write_classic().await,
+        _ => job.write_v2().await,
     }
 }
 

@@ -2,70 +2,34 @@
 
 use std::collections::BTreeMap;
 
-use lakebed_txlog::action::{Metadata, Protocol};
+use lakebed_txlog::checksum::Checksum;
 use lakebed_txlog::name::LogName;
 use lakebed_txlog::replay::State;
 use lakebed_txlog::segment::LastCheckpointHint;
-use lakebed_txlog::{Result, Version};
-use serde::Deserialize;
+use lakebed_txlog::{Error, Result, Version};
 
 use super::finding::{Finding, Kind, Repair, Severity};
 use super::listing::{Listing, read};
 use crate::store::TableStore;
 
-/// What a `.crc` file has to say. Other fields follow from these, or are for optimisers.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Checksum {
-    table_size_bytes: i64,
-    num_files: i64,
-    num_metadata: Option<i64>,
-    num_protocol: Option<i64>,
-    metadata: Option<Metadata>,
-    protocol: Option<Protocol>,
-}
-
 /// What is wrong with a `.crc` file of a version, whose state is `state` where that is known.
 pub(super) fn checksum(bytes: &[u8], state: Option<&State>) -> Option<String> {
-    let sums: Checksum = match serde_json::from_slice(bytes) {
+    let sums = match Checksum::parse(bytes) {
         Ok(sums) => sums,
-        Err(e) => return Some(format!("the checksum file can't be parsed: {e}")),
+        Err(e) => return Some(with_cause(&e)),
     };
-    let one = |count: Option<i64>| count.is_none_or(|count| count == 1);
-    if !one(sums.num_metadata) || !one(sums.num_protocol) {
+    if (sums.num_metadata, sums.num_protocol) != (1, 1) {
         return Some("the checksum file counts metaData or protocol actions other than one".to_owned());
     }
-    let state = state?;
-    let num_files = i64::try_from(state.files.len()).unwrap_or(i64::MAX);
-    if sums.num_files != num_files {
-        return Some(format!("the checksum file counts {} files, and there are {num_files}", sums.num_files));
-    }
-    if sums.table_size_bytes != state.files.size_in_bytes() {
-        let (said, is) = (sums.table_size_bytes, state.files.size_in_bytes());
-        return Some(format!("the checksum file counts {said} bytes of files, and they have {is}"));
-    }
-    let differs = |what: &str| Some(format!("the checksum file has another {what}"));
-    match (&sums.metadata, &state.metadata) {
-        (Some(said), Some(is)) if *said != **is => return differs("metaData"),
-        _ => {}
-    }
-    match (&sums.protocol, &state.protocol) {
-        (Some(said), Some(is)) if !same_protocol(said, is) => differs("protocol"),
-        _ => None,
-    }
+    let differences = sums.differences(state?);
+    (!differences.is_empty()).then(|| format!("the checksum file is wrong: {}", differences.join("; ")))
 }
 
-/// Features are a set.
-fn same_protocol(said: &Protocol, is: &Protocol) -> bool {
-    let set = |features: &Option<Vec<String>>| {
-        let mut features = features.clone().unwrap_or_default();
-        features.sort();
-        features
-    };
-    said.min_reader_version == is.min_reader_version
-        && said.min_writer_version == is.min_writer_version
-        && set(&said.reader_features) == set(&is.reader_features)
-        && set(&said.writer_features) == set(&is.writer_features)
+fn with_cause(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{}: {cause}", error.message()),
+        None => error.message().to_owned(),
+    }
 }
 
 /// What is wrong with `_last_checkpoint`, where something is: one request. `sound` are the checkpoints that hold what
@@ -113,7 +77,7 @@ pub(super) async fn hint(
 
 #[cfg(test)]
 mod tests {
-    use lakebed_txlog::action::Add;
+    use lakebed_txlog::action::{Add, Metadata, Protocol};
     use lakebed_txlog::replay::Commit;
 
     use super::*;
@@ -133,16 +97,24 @@ mod tests {
 
     #[test]
     fn what_a_checksum_file_gets_wrong_is_named() {
-        let told = |text: &str| checksum(text.as_bytes(), Some(&state())).unwrap_or_default();
-        assert_eq!(told(r#"{"tableSizeBytes":7,"numFiles":1,"numMetadata":1,"numProtocol":1}"#), "");
-        assert!(told(r#"{"tableSizeBytes":8,"numFiles":1}"#).contains("8 bytes"));
-        assert!(told(r#"{"tableSizeBytes":7,"numFiles":2}"#).contains("2 files"));
-        assert!(told(r#"{"tableSizeBytes":7,"numFiles":1,"numProtocol":2}"#).contains("other than one"));
-        assert!(told("{").contains("parsed"));
-        let protocol = r#"{"tableSizeBytes":7,"numFiles":1,"protocol":{"minReaderVersion":3,"minWriterVersion":7}}"#;
-        assert!(told(protocol).contains("another protocol"));
-        let metadata = r#"{"tableSizeBytes":7,"numFiles":1,"metadata":{"id":"y","schemaString":""}}"#;
-        assert!(told(metadata).contains("another metaData"));
-        assert_eq!(checksum(br#"{"tableSizeBytes":9,"numFiles":9}"#, None), None);
+        let told = |bytes: i64, files: i64, protocols: i64, more: &str| {
+            let text = format!(
+                r#"{{"tableSizeBytes":{bytes},"numFiles":{files},"numMetadata":1,"numProtocol":{protocols}{more}}}"#
+            );
+            checksum(text.as_bytes(), Some(&state())).unwrap_or_default()
+        };
+        assert_eq!(told(7, 1, 1, ""), "");
+        assert!(told(8, 1, 1, "").contains("tableSizeBytes is 7, and 8"));
+        assert!(told(7, 2, 1, "").contains("numFiles is 1, and 2"));
+        assert!(told(7, 1, 2, "").contains("other than one"));
+        let protocol = r#","protocol":{"minReaderVersion":3,"minWriterVersion":7}"#;
+        assert!(told(7, 1, 1, protocol).contains("protocol is "));
+        let metadata = r#","metadata":{"id":"y","schemaString":""}"#;
+        assert!(told(7, 1, 1, metadata).contains(r#"metadata.id is "x", and "y""#));
+        let txn = r#","setTransactions":[{"appId":"a","version":4}]"#;
+        assert!(told(7, 1, 1, txn).contains("setTransactions"));
+        assert!(checksum(b"{", Some(&state())).unwrap().contains("parsed"));
+        let unknown = br#"{"tableSizeBytes":9,"numFiles":9,"numMetadata":1,"numProtocol":1}"#;
+        assert_eq!(checksum(unknown, None), None);
     }
 }

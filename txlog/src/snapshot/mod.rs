@@ -136,6 +136,11 @@ impl Snapshot {
         }))
     }
 
+    /// What the log's actions come to.
+    pub(crate) fn state(&self) -> &State {
+        &self.0.state
+    }
+
     /// Its version.
     #[must_use]
     pub fn version(&self) -> Version {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use futures::{StreamExt, stream};
 use lakebed_txlog::action::Add;
 use lakebed_txlog::dv::{DeletionVector, FileSlice, Stored, locate};
+use lakebed_txlog::path::DataLocation;
 use lakebed_txlog::{Error, ErrorKind, Result};
 use object_store::ObjectStore;
 
-use super::finding::{Finding, Findings, Kind};
+use super::finding::{Finding, Findings, Kind, Severity};
 use super::listing::Listing;
 use crate::store::TableStore;
 use crate::table::row_count;
@@ -42,9 +43,15 @@ pub(super) async fn check(
         let Some(descriptor) = add.deletion_vector.clone() else { continue };
         match locate(&descriptor) {
             Ok(Stored::Inline(vector)) => findings.extend(fits(store, &add, &vector).await?),
-            Ok(Stored::InFile(slice)) => match slice.location.clone().relative() {
-                Ok(path) => by_file.entry(path.as_str().to_owned()).or_default().push(Vector { add, slice }),
-                Err(e) => findings.add(damaged(&e, &add)),
+            Ok(Stored::InFile(slice)) => match &slice.location {
+                DataLocation::Relative(path) => {
+                    by_file.entry(path.as_str().to_owned()).or_default().push(Vector { add, slice });
+                }
+                DataLocation::Absolute(url) => {
+                    let said =
+                        format!("the deletion vector of {} is outside of the table, and wasn't looked at", add.path);
+                    findings.add(Finding::new(Severity::Note, Kind::NotChecked, said).path(url.as_str()));
+                }
             },
             Err(e) => findings.add(damaged(&e, &add)),
         }
@@ -96,8 +103,10 @@ async fn of_file(store: &TableStore, listing: &Listing, path: &str, vectors: &[V
 async fn fits(store: &TableStore, add: &Add, vector: &DeletionVector) -> Result<Option<Finding>> {
     let rows = match row_count(store, add).await {
         Ok(rows) => rows,
-        // The data file's own finding says so.
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => return Ok(None),
+        // The data file's own finding says so, or that it is outside of the table.
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::Corrupt | ErrorKind::Unsupported) => {
+            return Ok(None);
+        }
         Err(e) => return Err(e),
     };
     Ok(vector.check_rows(rows).err().map(|e| damaged(&e, add)))

@@ -51,10 +51,6 @@ fn within(ids: &Range<i64>) -> fork::PredicateRef {
 
 #[async_trait]
 impl Engine for Eager {
-    async fn open(&self, place: &Place) -> Res<Box<dyn Handle>> {
-        self.load(place).await
-    }
-
     async fn load(&self, place: &Place) -> Res<Box<dyn Handle>> {
         let builder = DeltaTableBuilder::from_url(place.url.clone())?;
         let table = builder.with_storage_backend(Arc::clone(&place.store), place.url.clone()).load().await?;
@@ -65,14 +61,10 @@ impl Engine for Eager {
 
 #[async_trait]
 impl Engine for Lazy {
-    async fn open(&self, place: &Place) -> Res<Box<dyn Handle>> {
+    async fn load(&self, place: &Place) -> Res<Box<dyn Handle>> {
         let store = log_store(place)?;
         let snapshot = Arc::new(Snapshot::try_new(store.as_ref(), None).await?);
         Ok(Box::new(Replayed { snapshot, store }))
-    }
-
-    async fn load(&self, place: &Place) -> Res<Box<dyn Handle>> {
-        self.open(place).await
     }
 }
 

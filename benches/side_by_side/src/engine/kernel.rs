@@ -41,17 +41,13 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Res<T> + Send + 'sta
 
 #[async_trait]
 impl Engine for Kernel {
-    async fn open(&self, place: &Place) -> Res<Box<dyn Handle>> {
+    async fn load(&self, place: &Place) -> Res<Box<dyn Handle>> {
         let executor = Arc::new(TokioMultiThreadExecutor::new(tokio::runtime::Handle::current()));
         let builder = DefaultEngineBuilder::new(Arc::clone(&place.store)).with_task_executor(executor);
         let engine = Arc::new(builder.build());
         let (url, with) = (place.url.clone(), Arc::clone(&engine));
         let snapshot = blocking(move || Ok(Snapshot::builder_for(url.as_str()).build(with.as_ref())?)).await?;
         Ok(Box::new(Open { engine, snapshot }))
-    }
-
-    async fn load(&self, place: &Place) -> Res<Box<dyn Handle>> {
-        self.open(place).await
     }
 }
 

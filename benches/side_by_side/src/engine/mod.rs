@@ -16,9 +16,10 @@ use crate::table::Expected;
 /// An engine.
 #[async_trait]
 pub trait Engine: Send + Sync {
-    /// A handle on the newest version that knows it, and the schema. No more of the log is read than the engine reads
-    /// for that.
-    async fn open(&self, place: &Place) -> Res<Box<dyn Handle>>;
+    /// The newest version, and how many columns the schema has. No more of the log is read than the engine reads for that.
+    async fn schema(&self, place: &Place) -> Res<(u64, usize)> {
+        self.load(place).await?.version()
+    }
 
     /// A handle that its users would ask for files, refresh and commit with.
     async fn load(&self, place: &Place) -> Res<Box<dyn Handle>>;

@@ -29,8 +29,9 @@ fn log_store(place: &Place) -> LogStore {
 
 #[async_trait]
 impl Engine for Lakebed {
-    async fn open(&self, place: &Place) -> Res<Box<dyn Handle>> {
-        self.load(place).await
+    async fn schema(&self, place: &Place) -> Res<(u64, usize)> {
+        let head = Log::head(&log_store(place)).await?;
+        Ok((head.version().0, head.schema().fields().len()))
     }
 
     async fn load(&self, place: &Place) -> Res<Box<dyn Handle>> {

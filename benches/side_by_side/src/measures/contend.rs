@@ -60,7 +60,7 @@ pub async fn contend(args: &Args) -> Res<Value> {
     }
     let seconds = began.elapsed().as_secs_f64();
     let counts = counted.take();
-    let version = engine::named("kernel")?.open(&place).await?.version()?.0;
+    let version = engine::named("kernel")?.schema(&place).await?.0;
     if version != before + all.landed {
         return Err(format!("WRONG: version {version}, and {} landed after {before}", all.landed).into());
     }

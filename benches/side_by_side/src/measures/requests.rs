@@ -31,7 +31,7 @@ pub async fn requests(args: &Args) -> Res<Value> {
     let operation = args.word("operation", "open");
     match operation {
         "open-schema" => {
-            engine.open(&counting).await?;
+            engine.schema(&counting).await?;
         }
         "open" => {
             engine.load(&counting).await?.files(WantedStatistics::None).await?;

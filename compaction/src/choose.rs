@@ -126,7 +126,7 @@ fn num_records(file: FileRef<'_>) -> Option<u64> {
     struct Stats {
         num_records: Option<u64>,
     }
-    serde_json::from_str::<Stats>(file.stats()?).ok()?.num_records
+    serde_json::from_str::<Stats>(&file.stats()?).ok()?.num_records
 }
 
 /// The bins of one partition.

@@ -19,6 +19,7 @@
 //! | [`checkpoint`] | how is a snapshot written as one file, and read back? |
 //! | [`checksum`] | what does a version checksum say, and does the table agree with it? |
 //! | [`transaction`] | what is to be committed? |
+//! | [`mod@parallel`] | how is work on independent parts spread over the cores? |
 //! | [`conflict`] | may our commit follow one that we did not see? |
 //! | [`commit`] | what does the commit loop do next, and how can it end? |
 //! | [`drive`] | the only module that talks to a store: fetch, ask a decision, store |
@@ -39,6 +40,7 @@ pub mod files;
 pub mod head;
 pub mod limits;
 pub mod name;
+pub mod parallel;
 pub mod partition;
 pub mod path;
 pub mod predicate;

@@ -37,7 +37,7 @@ fn files(snapshot: &Snapshot) -> Result<RecordBatch> {
         partition.append_value(values.iter().map(shown).collect::<Vec<_>>().join(", "));
         size.append_value(file.size());
         modified.append_value(file.modification_time());
-        records.append_option(file.stats().and_then(num_records));
+        records.append_option(file.stats().as_deref().and_then(num_records));
         deleted.append_value(file.deletion_vector().map_or(0, |vector| vector.cardinality));
     }
     let columns: [(&str, ArrayRef); 6] = [

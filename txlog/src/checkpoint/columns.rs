@@ -85,8 +85,8 @@ impl Piece {
 
     /// `stats`: as they came, or made of the struct where only that is known.
     fn stats_text(&self, layout: &Layout) -> Result<Option<ArrayRef>> {
-        if let Some(texts) = &self.columns.stats {
-            return self.some(texts).map(Some);
+        if let Some(texts) = self.stored_texts()? {
+            return Ok(Some(texts));
         }
         let Some(parsed) = self.stored_struct()? else { return Ok(None) };
         let today = layout.statistics.from_parsed(&parsed)?;
@@ -95,25 +95,30 @@ impl Piece {
 
     /// `stats_parsed`: as it came where it says all that the table's has, else made of the text.
     fn stats_parsed(&self, layout: &Layout) -> Result<Option<ArrayRef>> {
-        let stored = self.stored_struct()?;
-        let parsed = match (stored, &self.columns.stats) {
-            (Some(stored), None) => layout.statistics.from_parsed(&stored)?,
-            (Some(stored), Some(_)) if stored.null_count() == 0 && layout.statistics.is_covered_by(stored.fields()) => {
-                layout.statistics.from_parsed(&stored)?
-            }
-            (_, Some(texts)) => {
-                let texts = self.some(texts)?;
-                let texts = texts.as_string_opt::<i32>().ok_or_else(|| Error::bug("statistics aren't text"))?;
-                layout.statistics.from_texts(texts)?
-            }
-            (None, None) => return Ok(None),
-        };
-        Ok(Some(Arc::new(parsed)))
+        let has_texts = self.columns.stats.has_texts();
+        let covers =
+            |stored: &StructArray| stored.null_count() == 0 && layout.statistics.is_covered_by(stored.fields());
+        if let Some(stored) = self.stored_struct()?.filter(|stored| !has_texts || covers(stored)) {
+            return Ok(Some(Arc::new(layout.statistics.from_parsed(&stored)?)));
+        }
+        let Some(texts) = self.stored_texts()? else { return Ok(None) };
+        let texts = texts.as_string_opt::<i32>().ok_or_else(|| Error::bug("statistics aren't text"))?;
+        Ok(Some(Arc::new(layout.statistics.from_texts(texts)?)))
+    }
+
+    fn stored_texts(&self) -> Result<Option<ArrayRef>> {
+        let (range, within) = self.rows.within_a_range();
+        let Some(texts) = self.columns.stats.texts_of(range)? else { return Ok(None) };
+        within.map_or_else(|| Ok(Arc::new(texts.clone()) as ArrayRef), |rows| chosen(&texts, &rows)).map(Some)
     }
 
     fn stored_struct(&self) -> Result<Option<StructArray>> {
-        let Some(parsed) = &self.columns.stats_parsed else { return Ok(None) };
-        Ok(self.some(parsed)?.as_struct_opt().cloned())
+        let (range, within) = self.rows.within_a_range();
+        let Some(parsed) = self.columns.stats.parsed_of(range, None)? else { return Ok(None) };
+        match within {
+            None => Ok(Some(parsed)),
+            Some(rows) => Ok(chosen(&parsed, &rows)?.as_struct_opt().cloned()),
+        }
     }
 
     fn partition_values_parsed(&self, layout: &Layout) -> Result<ArrayRef> {
@@ -162,7 +167,7 @@ impl Piece {
     fn some(&self, array: &dyn Array) -> Result<ArrayRef> {
         match &self.rows {
             Rows::Range(range) => Ok(array.slice(range.start, range.len())),
-            Rows::At(rows) => take(array, rows, None).map_err(unencodable),
+            Rows::At(rows) => chosen(array, rows),
         }
     }
 
@@ -191,14 +196,30 @@ impl Piece {
     }
 }
 
+impl Rows {
+    /// A range that holds the rows, and where in it they are unless it holds nothing else.
+    fn within_a_range(&self) -> (Range<usize>, Option<UInt32Array>) {
+        match self {
+            Rows::Range(range) => (range.clone(), None),
+            Rows::At(rows) => match (rows.values().first(), rows.values().last()) {
+                (Some(first), Some(last)) => (*first as usize..*last as usize + 1, Some(rows.unary(|row| row - first))),
+                _ => (0..0, None),
+            },
+        }
+    }
+}
+
+fn chosen(array: &dyn Array, rows: &UInt32Array) -> Result<ArrayRef> {
+    take(array, rows, None).map_err(unencodable)
+}
+
 fn or_null(array: Option<ArrayRef>, to: &DataType, len: usize) -> ArrayRef {
     array.unwrap_or_else(|| new_null_array(to, len))
 }
 
 /// Bytes of the texts of a batch that are long: paths and statistics.
 pub(super) fn text_bytes(columns: &FileColumns) -> usize {
-    let stats = columns.stats.as_ref().map_or(0, |stats| stats.value_data().len());
-    columns.path.value_data().len() + stats
+    columns.path.value_data().len() + columns.stats.text_bytes()
 }
 
 /// A batch whose rows have a value in one column only.

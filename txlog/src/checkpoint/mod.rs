@@ -4,6 +4,10 @@
 //! |---|---|
 //! | [`read`] | what does a checkpoint (or a sidecar) hold? |
 //! | [`pieces`] | which bytes of its file are at hand, and which do the wanted columns still need? |
+//! | `leaves` | which columns of a row group are worth reading? |
+//! | `decode` | how is a file decoded on several cores? |
+//! | `rows` | how do its rows become actions? |
+//! | `stored` | what do the statistics say that nobody has decoded yet? |
 //! | [`schema`] | what are a checkpoint's columns? |
 //! | `layout` | which of them does a checkpoint of this table have? |
 //! | [`draft`] | what will a checkpoint of this snapshot hold, and in which order? |
@@ -17,12 +21,16 @@
 //! bytes in, columns out, and back.
 
 mod columns;
+mod decode;
 pub mod draft;
 pub mod encode;
 mod layout;
+mod leaves;
 pub mod pieces;
 pub mod read;
+mod rows;
 pub mod schema;
+mod stored;
 pub mod tally;
 mod verify;
 pub mod write;

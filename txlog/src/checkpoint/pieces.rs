@@ -5,19 +5,19 @@
 //! Pure: pieces in, ranges or contents out.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::read::{Contents, Wanted, read_rows, wanted_leaves};
-use super::schema::TABLE_ACTIONS;
+use super::decode::decode;
+use super::leaves::Leaves;
+use super::read::{Contents, Wanted};
 use crate::error::{Error, Result};
 use crate::limits::MAX_PARQUET_FOOTER_BYTES;
 
@@ -29,8 +29,8 @@ const MAX_GAP_BYTES: u64 = 512 * 1024;
 /// Longer ranges are fetched in parts of this size, side by side: one connection has less bandwidth than the machine.
 const MAX_RANGE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Reads a checkpoint, a part of one, or a sidecar in Parquet. Columns that aren't known are passed over;
-/// `stats_parsed` is read only where there is no `stats`.
+/// Reads a checkpoint, a part of one, or a sidecar in Parquet. Columns that aren't known are passed over; statistics are
+/// decoded when they are asked for.
 ///
 /// # Errors
 /// [`Corrupt`](crate::ErrorKind::Corrupt) when it isn't Parquet, or a known column is of another type;
@@ -47,22 +47,22 @@ pub fn decode_parquet(bytes: Bytes) -> Result<Contents> {
 #[derive(Clone, Debug, Default)]
 pub struct Pieces {
     size: u64,
-    /// By their first byte; none overlaps or touches another.
-    pieces: BTreeMap<u64, Bytes>,
+    /// By their first byte; none overlaps another.
+    pieces: Arc<BTreeMap<u64, Bytes>>,
 }
 
 impl Pieces {
     /// No piece of a file of so many bytes.
     #[must_use]
     pub fn new(size: u64) -> Pieces {
-        Pieces { size, pieces: BTreeMap::new() }
+        Pieces { size, pieces: Arc::default() }
     }
 
     /// A whole file.
     #[must_use]
     pub fn whole(bytes: Bytes) -> Pieces {
         let size = bytes.len() as u64;
-        Pieces { size, pieces: BTreeMap::from([(0, bytes)]) }
+        Pieces { size, pieces: Arc::new(BTreeMap::from([(0, bytes)])) }
     }
 
     /// The file's size in bytes.
@@ -77,48 +77,76 @@ impl Pieces {
         if self.size == 0 { Some(Bytes::new()) } else { self.get(0..self.size) }
     }
 
-    /// The bytes of a range, where they are at hand.
+    /// The bytes of a range, where they are at hand; copied only where more than one piece holds them.
     fn get(&self, range: Range<u64>) -> Option<Bytes> {
-        let (first, piece) = self.pieces.range(..=range.start).next_back()?;
-        let from = usize::try_from(range.start - first).ok()?;
-        let to = usize::try_from(range.end.checked_sub(*first)?).ok()?;
-        (from <= to && to <= piece.len()).then(|| piece.slice(from..to))
+        let mut parts = self.parts(&range)?;
+        Some(if parts.len() > 1 { parts.concat().into() } else { parts.pop().unwrap_or_default() })
     }
 
-    /// The piece that holds a byte, from it on.
-    fn from(&self, start: u64) -> Option<Bytes> {
+    /// The parts of the pieces that hold a range, in order; `None` where a byte of it is missing.
+    fn parts(&self, range: &Range<u64>) -> Option<Vec<Bytes>> {
+        let mut parts = Vec::new();
+        let mut at = range.start;
+        let (first, _) = self.pieces.range(..=range.start).next_back()?;
+        for (first, piece) in self.pieces.range(*first..) {
+            let from = usize::try_from(at.checked_sub(*first)?).ok()?;
+            let to = usize::try_from(range.end.checked_sub(*first)?).ok()?.min(piece.len());
+            if from > to {
+                return None;
+            }
+            parts.push(piece.slice(from..to));
+            at = first + to as u64;
+            if at >= range.end {
+                return Some(parts);
+            }
+        }
+        None
+    }
+
+    /// Everything at hand from a byte on, up to the first that is missing.
+    fn from(&self, start: u64) -> Option<Rest> {
         let (first, piece) = self.pieces.range(..=start).next_back()?;
-        let from = usize::try_from(start - first).ok()?;
-        (from <= piece.len()).then(|| piece.slice(from..))
+        let from = usize::try_from(start - first).ok().filter(|from| *from <= piece.len())?;
+        Some(Rest { pieces: self.clone(), at: start, now: piece.slice(from..) })
     }
 
-    /// Adds fetched pieces, joining those that touch.
+    /// Takes a copy of a range that another has at hand, so that the rest of it can be freed.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) where it isn't at hand.
+    pub(super) fn copy(&mut self, from: &Pieces, range: Range<u64>) -> Result<()> {
+        let parts = from.parts(&range).ok_or_else(|| {
+            Error::corrupt("a column of a checkpoint lies where no column can be").because(not_at_hand(range.start))
+        })?;
+        self.size = from.size;
+        Arc::make_mut(&mut self.pieces).insert(range.start, parts.concat().into());
+        Ok(())
+    }
+
+    /// Bytes at hand.
+    pub(super) fn memory_size(&self) -> usize {
+        self.pieces.values().map(Bytes::len).sum()
+    }
+
+    /// Adds fetched pieces. None is copied: of bytes that were fetched twice, the second are let go.
     ///
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt) for a piece that lies outside of the file.
     pub fn add(&mut self, fetched: Vec<(u64, Bytes)>) -> Result<()> {
-        let mut all: Vec<(u64, Bytes)> = std::mem::take(&mut self.pieces).into_iter().collect();
+        let pieces = Arc::make_mut(&mut self.pieces);
+        let mut all: Vec<(u64, Bytes)> = std::mem::take(pieces).into_iter().collect();
         all.extend(fetched.into_iter().filter(|(_, bytes)| !bytes.is_empty()));
-        all.sort_by_key(|(first, bytes)| (*first, bytes.len()));
-        let mut at = 0;
-        while at < all.len() {
-            let first = all[at].0;
-            let mut end = first;
-            let mut parts: Vec<Bytes> = Vec::new();
-            while let Some((start, bytes)) = all.get(at).filter(|(start, _)| *start <= end) {
-                let stop = start + bytes.len() as u64;
-                if stop > end {
-                    let known = usize::try_from(end - start).unwrap_or(usize::MAX).min(bytes.len());
-                    parts.push(bytes.slice(known..));
-                    end = stop;
-                }
-                at += 1;
+        all.sort_by_key(|(first, bytes)| (*first, std::cmp::Reverse(bytes.len())));
+        let mut end = 0;
+        for (first, bytes) in all {
+            let stop = first.checked_add(bytes.len() as u64).filter(|stop| *stop <= self.size).ok_or_else(|| {
+                Error::corrupt(format!("bytes of a file were fetched that lie behind its {} bytes", self.size))
+            })?;
+            if stop > end {
+                let known = usize::try_from(end.saturating_sub(first)).unwrap_or(usize::MAX).min(bytes.len());
+                pieces.insert(first.max(end), bytes.slice(known..));
+                end = stop;
             }
-            if end > self.size {
-                return Err(Error::corrupt(format!("a file of {} bytes has bytes up to {end}", self.size)));
-            }
-            let piece = if parts.len() == 1 { parts.remove(0) } else { parts.concat().into() };
-            self.pieces.insert(first, piece);
         }
         Ok(())
     }
@@ -170,6 +198,30 @@ fn in_parts(range: &Range<u64>) -> Vec<Range<u64>> {
         .collect()
 }
 
+/// The bytes of a file from one on, as far as they are at hand.
+#[derive(Debug)]
+pub struct Rest {
+    pieces: Pieces,
+    /// Where `now` starts.
+    at: u64,
+    now: Bytes,
+}
+
+impl Read for Rest {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.now.is_empty() {
+            let next = self.pieces.pieces.get(&self.at).cloned();
+            let Some(next) = next else { return Ok(0) };
+            self.now = next;
+        }
+        let length = buffer.len().min(self.now.len());
+        let read = self.now.split_to(length);
+        buffer[..length].copy_from_slice(&read);
+        self.at += length as u64;
+        Ok(length)
+    }
+}
+
 impl Length for Pieces {
     fn len(&self) -> u64 {
         self.size
@@ -177,10 +229,10 @@ impl Length for Pieces {
 }
 
 impl ChunkReader for Pieces {
-    type T = Cursor<Bytes>;
+    type T = Rest;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        self.from(start).map(Cursor::new).ok_or_else(|| not_at_hand(start))
+        self.from(start).ok_or_else(|| not_at_hand(start))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
@@ -243,49 +295,29 @@ impl Description {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt) for a range that lies outside of a file of `size` bytes.
     pub fn ranges(&self, wanted: Wanted, size: u64) -> Result<Vec<Range<u64>>> {
-        let leaves = wanted_leaves(self.0.parquet_schema(), wanted);
         let mut out = Vec::new();
-        for row_group in self.row_groups(wanted) {
-            let columns = self.0.metadata().row_group(row_group).columns();
-            for column in leaves.iter().filter_map(|leaf| columns.get(*leaf)) {
-                out.push(range(column, size)?);
+        for group in self.0.metadata().row_groups() {
+            for leaf in Leaves::of(group, wanted).all() {
+                out.push(range(group.column(leaf), size)?);
             }
         }
         Ok(out)
     }
 
-    /// The row groups that may hold some of what is wanted.
-    fn row_groups(&self, wanted: Wanted) -> Vec<usize> {
-        let groups = self.0.metadata().row_groups();
-        let holds = |group: &RowGroupMetaData| match wanted {
-            Wanted::All => true,
-            Wanted::Table => group.columns().iter().any(may_hold_table_action),
-        };
-        groups.iter().enumerate().filter(|(_, group)| holds(group)).map(|(at, _)| at).collect()
-    }
-
-    /// Decodes the wanted columns, whose ranges are at hand.
+    /// Decodes the wanted columns, whose ranges are at hand, on as many threads as there are cores.
     ///
     /// # Errors
     /// As [`decode_parquet`].
     pub fn decode(&self, pieces: Pieces, wanted: Wanted) -> Result<Contents> {
-        let leaves = wanted_leaves(self.0.parquet_schema(), wanted);
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(pieces, self.0.clone());
-        let mask = ProjectionMask::leaves(builder.parquet_schema(), leaves);
-        read_rows(builder.with_projection(mask).with_row_groups(self.row_groups(wanted)))
+        decode(&pieces, &self.0, wanted)
     }
 }
 
-/// Whether this is a column that every such action has, and one that isn't null throughout its row group.
-fn may_hold_table_action(column: &ColumnChunkMetaData) -> bool {
-    let path = column.column_path().parts();
-    let required = |(action, field): &(&str, &str)| path.len() == 2 && path[0] == *action && path[1] == *field;
-    let nulls = column.statistics().and_then(|statistics| statistics.null_count_opt());
-    TABLE_ACTIONS.iter().any(required)
-        && nulls.is_none_or(|nulls| u64::try_from(column.num_values()).ok() != Some(nulls))
-}
-
-fn range(column: &ColumnChunkMetaData, size: u64) -> Result<Range<u64>> {
+/// The bytes of a column of a row group.
+///
+/// # Errors
+/// [`Corrupt`](crate::ErrorKind::Corrupt) where they lie outside of the file of `size` bytes.
+pub(super) fn range(column: &ColumnChunkMetaData, size: u64) -> Result<Range<u64>> {
     let outside = || {
         Error::corrupt("a checkpoint's footer names a column outside of its file").path(column.column_path().string())
     };

@@ -7,7 +7,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, Parq
 
 use super::encode::{WrittenGroup, unwritable};
 use super::pieces::Pieces;
-use super::read::file_columns;
+use super::rows::file_columns;
 use super::tally::Tally;
 use crate::error::{Error, Result};
 use crate::files::FileColumns;
@@ -55,7 +55,7 @@ fn actions(read: &RecordBatch, name: &str) -> Result<Option<FileColumns>> {
     match column.filter(|column| column.null_count() < column.len()) {
         None => Ok(None),
         Some(column) if column.null_count() > 0 => Err(changed()),
-        Some(column) => file_columns(column).map(Some),
+        Some(column) => file_columns(&[column], None).map(Some),
     }
 }
 

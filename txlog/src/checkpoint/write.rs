@@ -12,7 +12,7 @@
 
 use super::draft::{Draft, rows_of};
 use super::encode::{EncodedGroup, Encoder};
-use super::read::take_others;
+use super::rows::take_others;
 use crate::action::{Action, CheckpointMetadata, Sidecar, Tags};
 use crate::error::{Error, Result};
 

@@ -2,12 +2,15 @@
 //!
 //! A table has millions of files; a struct for each would cost a kilobyte. Columns that no row uses aren't there at all.
 
+use std::borrow::Cow;
+
 use arrow::array::{
     Array, ArrayRef, BooleanArray, Int32Array, Int64Array, MapArray, MapBuilder, MapFieldNames, StringArray,
-    StringBuilder, StructArray,
+    StringBuilder,
 };
 use arrow::buffer::NullBuffer;
 
+use super::stats::FileStats;
 use crate::action::{Add, DeletionVectorDescriptor, PartitionValues, Remove, Tags};
 
 /// Rows of file actions. All columns have the same length; an absent optional column is NULL throughout.
@@ -21,10 +24,8 @@ pub struct FileColumns {
     pub size: Int64Array,
     /// `modificationTime` in ms; tombstones have none.
     pub modification_time: Option<Int64Array>,
-    /// `stats` as JSON text.
-    pub stats: Option<StringArray>,
-    /// `stats_parsed`, kept when a checkpoint has it instead of `stats`.
-    pub stats_parsed: Option<StructArray>,
+    /// `stats` and `stats_parsed`, compressed or not read yet where they are many.
+    pub stats: FileStats,
     /// `tags`: string → string.
     pub tags: Option<MapArray>,
     /// `deletionVector`.
@@ -77,8 +78,7 @@ impl FileColumns {
             partition_values: map_column(adds.iter().map(|add| Some(&add.partition_values))),
             size: adds.iter().map(|add| Some(add.size)).collect(),
             modification_time: Some(adds.iter().map(|add| Some(add.modification_time)).collect()),
-            stats: string_column(adds.iter().map(|add| add.stats.as_deref())),
-            stats_parsed: None,
+            stats: FileStats::from_texts(Some(adds.iter().map(|add| add.stats.as_deref()).collect())),
             tags: map_column(adds.iter().map(|add| add.tags.as_ref())),
             deletion_vector: deletion_vector_columns(adds.iter().map(|add| add.deletion_vector.as_ref())),
             base_row_id: long_column(adds.iter().map(|add| add.base_row_id)),
@@ -97,8 +97,7 @@ impl FileColumns {
             partition_values: map_column(removes.iter().map(|remove| remove.partition_values.as_ref())),
             size: removes.iter().map(|remove| remove.size).collect(),
             modification_time: None,
-            stats: None,
-            stats_parsed: None,
+            stats: FileStats::absent(),
             tags: None,
             deletion_vector: deletion_vector_columns(removes.iter().map(|remove| remove.deletion_vector.as_ref())),
             base_row_id: long_column(removes.iter().map(|remove| remove.base_row_id)),
@@ -143,10 +142,15 @@ impl<'a> FileRef<'a> {
         long(&self.columns.modification_time, self.row).unwrap_or(0)
     }
 
-    /// `stats` as JSON text.
+    /// `stats` as JSON text. Where they are kept compressed, or stand in a checkpoint still, this decodes
+    /// thousands of files, which the next call finds again: cheap one after the other. What is
+    /// damaged is unknown, and said in the log.
     #[must_use]
-    pub fn stats(self) -> Option<&'a str> {
-        string(&self.columns.stats, self.row)
+    pub fn stats(self) -> Option<Cow<'a, str>> {
+        self.columns.stats.text(self.row).unwrap_or_else(|error| {
+            tracing::warn!(path = self.path(), %error, "statistics can't be read; they are taken to be unknown");
+            None
+        })
     }
 
     /// `partitionValues`.
@@ -187,6 +191,9 @@ impl<'a> FileRef<'a> {
     /// Whether the row's vector is `other` (both absent counts).
     #[must_use]
     pub fn has_dv_id(self, other: Option<&str>) -> bool {
+        if self.columns.deletion_vector.is_none() {
+            return other.is_none();
+        }
         match (self.deletion_vector(), other) {
             (None, None) => true,
             (Some(own), Some(other)) => own.unique_id() == other,
@@ -203,7 +210,7 @@ impl<'a> FileRef<'a> {
             size: self.size(),
             modification_time: self.modification_time(),
             data_change: true,
-            stats: self.stats().map(str::to_owned),
+            stats: self.stats().map(Cow::into_owned),
             tags: self.tags(),
             deletion_vector: self.deletion_vector(),
             base_row_id: long(&self.columns.base_row_id, self.row),
@@ -385,6 +392,6 @@ mod tests {
     #[test]
     fn a_column_that_no_row_uses_is_absent() {
         let columns = FileColumns::from_adds(&[Add { path: "y".into(), ..Add::default() }]);
-        assert!(columns.tags.is_none() && columns.stats.is_none() && columns.deletion_vector.is_none());
+        assert!(columns.tags.is_none() && !columns.stats.has_texts() && columns.deletion_vector.is_none());
     }
 }

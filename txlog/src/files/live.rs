@@ -1,47 +1,45 @@
-//! The live files of a snapshot: batches of columns, a bitmap of the rows that are live, an index by path.
+//! The live files of a snapshot: batches of columns, each with a bit for the rows that are live and an index by path.
 //!
-//! Following commits shares every batch of the snapshot before and adds one small batch a commit, so its cost is the
-//! commits', not the table's. The index is built when first something has to be found in it.
+//! Following a commit shares every batch of the snapshot before and adds a small one, so its cost is the commit's, not the
+//! table's. Small batches are put together, [`FAN_IN`] at a time, so that a handle that follows many commits has few. The
+//! rows keep their places: a dead one stays until the table is opened anew.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use hashbrown::HashTable;
-use roaring::RoaringBitmap;
-use xxhash_rust::xxh3::xxh3_64;
-
+use super::batch::Batch;
 use super::columns::{FileColumns, FileRef};
+use super::index::{MAX_BATCH_ROWS, hash};
+use super::stats::StatsSource;
 use crate::action::{Add, Remove};
 use crate::error::{Error, Result};
+use crate::parallel::in_parallel;
 
 /// Position of a row over all batches.
 pub type RowIndex = u32;
 
-/// Rows indexed anew once the part that every advance copies has grown to this many.
-const MAX_TAIL_ROWS: usize = 16 * 1024;
+/// Batches of one size class that become one of the next.
+const FAN_IN: usize = 16;
 
 /// The files of a table at one version. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
-    batches: Vec<Batch>,
-    live: RoaringBitmap,
+    batches: Vec<Placed>,
+    num_live: u64,
     size_in_bytes: i64,
-    index: PathIndex,
+    /// Counts prunes, of all snapshots that follow each other.
+    prunes: Arc<AtomicU64>,
 }
 
 #[derive(Clone, Debug)]
-struct Batch {
+struct Placed {
     first: RowIndex,
-    columns: Arc<FileColumns>,
+    /// How often its rows have been put together with others; a checkpoint's never are.
+    class: u8,
+    batch: Batch,
 }
 
-/// Path → its row, in two parts: `base` covers the rows below `tail_first` and is shared by all that follow; `tail`
-/// covers the rest and is copied. A row that a later one with the same path replaced is found no more.
-#[derive(Clone, Debug, Default)]
-struct PathIndex {
-    base: Arc<OnceLock<HashTable<RowIndex>>>,
-    tail_first: RowIndex,
-    tail: HashTable<RowIndex>,
-}
+const CHECKPOINT_CLASS: u8 = u8::MAX;
 
 impl Files {
     /// The files of a checkpoint, every row live.
@@ -51,65 +49,72 @@ impl Files {
     pub fn from_batches(batches: Vec<FileColumns>) -> Result<Files> {
         let mut files = Files::default();
         for columns in batches {
-            files.push(columns)?;
+            files.push(columns, CHECKPOINT_CLASS)?;
         }
-        files.index.tail_first = files.num_rows();
         Ok(files)
     }
 
     /// How many files are live.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.live.len()
+        self.num_live
     }
 
     /// Whether no file is live.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.live.is_empty()
+        self.num_live == 0
     }
 
-    /// The sum of `size` over the live files, in bytes.
+    /// The sum of `size` over the live files, in bytes. Kept, not computed.
     #[must_use]
     pub fn size_in_bytes(&self) -> i64 {
         self.size_in_bytes
     }
 
+    /// The same sum, computed from the columns.
+    #[must_use]
+    pub fn sum_of_sizes(&self) -> i64 {
+        self.live_batches().map(Batch::sum_of_sizes).fold(0, i64::wrapping_add)
+    }
+
     /// The live files, oldest batch first.
     pub fn iter(&self) -> impl Iterator<Item = FileRef<'_>> {
-        self.iter_rows().map(|(_, file)| file)
+        self.live_batches().flat_map(|batch| batch.files().map(|(_, file)| file))
     }
 
     /// The live files with the rows by which [`row`](Self::row) finds them again.
     pub fn iter_rows(&self) -> impl Iterator<Item = (RowIndex, FileRef<'_>)> {
-        let mut batch = 0;
-        self.live.iter().map(move |row| {
-            while row - self.batches[batch].first >= self.batches[batch].columns.len() as RowIndex {
-                batch += 1;
-            }
-            (row, self.batches[batch].columns.row((row - self.batches[batch].first) as usize))
-        })
+        self.batches
+            .iter()
+            .flat_map(|placed| placed.batch.files().map(|(row, file)| (placed.first + row as RowIndex, file)))
     }
 
     /// The batches, each with the rows of it that are live, in ascending order.
     pub fn batches(&self) -> impl Iterator<Item = (&Arc<FileColumns>, Vec<u32>)> {
-        self.batches.iter().map(|batch| {
-            let end = batch.first + batch.columns.len() as RowIndex;
-            (&batch.columns, self.live.range(batch.first..end).map(|row| row - batch.first).collect())
-        })
+        self.live_batches().map(|batch| (batch.columns(), batch.live_rows().map(|row| row as u32).collect()))
+    }
+
+    /// The batches, oldest first.
+    pub fn live_batches(&self) -> impl Iterator<Item = &Batch> {
+        self.batches.iter().map(|placed| &placed.batch)
     }
 
     /// The live file at `path` (URI-encoded, as in the log).
     #[must_use]
     pub fn find(&self, path: &str) -> Option<FileRef<'_>> {
-        self.find_row(path).map(|row| self.row(row))
+        let (at, row) = self.find_row(path)?;
+        Some(self.batches[at].batch.columns().row(row))
     }
 
     /// The file at `row`, live or not.
+    ///
+    /// # Panics
+    /// For a row that there isn't.
     #[must_use]
     pub fn row(&self, row: RowIndex) -> FileRef<'_> {
-        let batch = self.batches.partition_point(|batch| batch.first <= row) - 1;
-        self.batches[batch].columns.row((row - self.batches[batch].first) as usize)
+        let at = self.batches.partition_point(|placed| placed.first <= row) - 1;
+        self.batches[at].batch.columns().row((row - self.batches[at].first) as usize)
     }
 
     /// Applies one commit's removes and adds.
@@ -122,98 +127,135 @@ impl Files {
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when an add names a path that stays live with another vector: two
     /// entries for one file would return its rows twice (pitfall C11). The files are then of no more use.
     pub fn apply(&mut self, removes: &[Remove], adds: &[Add]) -> Result<()> {
-        if self.index.tail.len() > MAX_TAIL_ROWS {
-            self.index = PathIndex { tail_first: self.num_rows(), ..PathIndex::default() };
+        if !(removes.is_empty() && adds.is_empty()) {
+            self.build_indexes()?;
         }
         for remove in removes {
-            let Some(row) = self.find_row(&remove.path) else { continue };
-            if self.row(row).has_dv_id(remove.dv_id().as_deref()) {
-                self.kill(row);
+            let Some((at, row)) = self.find_row(&remove.path) else { continue };
+            if self.batches[at].batch.columns().row(row).has_dv_id(remove.dv_id().as_deref()) {
+                self.kill(at, row);
             }
         }
         for add in adds {
-            let Some(row) = self.find_row(&add.path) else { continue };
-            if !self.row(row).has_dv_id(add.dv_id().as_deref()) {
+            let Some((at, row)) = self.find_row(&add.path) else { continue };
+            if !self.batches[at].batch.columns().row(row).has_dv_id(add.dv_id().as_deref()) {
                 return Err(Error::corrupt(
                     "a file is added with one deletion vector while it is live with another, or without one",
                 )
                 .path(&add.path)
                 .hint("the commit must remove the file with its former vector"));
             }
-            self.kill(row);
+            self.kill(at, row);
         }
-        if !adds.is_empty() {
-            self.push(FileColumns::from_adds(adds))?;
-            self.index_tail(adds.len())?;
+        for (chunk, adds) in adds.chunks(MAX_BATCH_ROWS).enumerate() {
+            let first = self.batches.len();
+            // What was live before is dead; what isn't stands in a chunk before.
+            let stands_before = |add: &&Add| chunk > 0 && self.find_row(&add.path).is_some();
+            if let Some(add) = adds.iter().find(stands_before) {
+                return Err(twice(add));
+            }
+            self.push(FileColumns::from_adds(adds), 0)?;
+            self.check_once(first, adds)?;
+        }
+        self.merge()
+    }
+
+    /// That no path stands twice among the rows that a commit has just added, the last `adds.len()` of them.
+    fn check_once(&self, at: usize, adds: &[Add]) -> Result<()> {
+        for (row, add) in adds.iter().enumerate() {
+            // Of equal paths a batch finds the last.
+            if self.find_row(&add.path) != Some((at, row)) {
+                return Err(twice(add));
+            }
         }
         Ok(())
     }
 
     fn num_rows(&self) -> RowIndex {
-        self.batches.last().map_or(0, |batch| batch.first + batch.columns.len() as RowIndex)
+        self.batches.last().map_or(0, |placed| placed.first + placed.batch.len() as RowIndex)
     }
 
-    fn push(&mut self, columns: FileColumns) -> Result<()> {
-        let first = self.num_rows();
-        let end = RowIndex::try_from(columns.len())
-            .ok()
-            .and_then(|len| first.checked_add(len))
-            .ok_or_else(|| Error::exhausted("more than 2^32 file actions in one snapshot"))?;
-        self.live.insert_range(first..end);
-        self.size_in_bytes += arrow::compute::sum(&columns.size).unwrap_or(0);
-        self.batches.push(Batch { first, columns: Arc::new(columns) });
+    fn push(&mut self, columns: FileColumns, class: u8) -> Result<()> {
+        for columns in columns.in_parts(MAX_BATCH_ROWS)? {
+            let first = self.num_rows();
+            RowIndex::try_from(columns.len())
+                .ok()
+                .and_then(|len| first.checked_add(len))
+                .ok_or_else(|| Error::exhausted("more than 2^32 file actions in one snapshot"))?;
+            let batch = Batch::new(columns);
+            self.num_live += batch.len() as u64;
+            self.size_in_bytes = self.size_in_bytes.wrapping_add(batch.sum_of_sizes());
+            self.batches.push(Placed { first, class, batch });
+        }
         Ok(())
     }
 
-    fn kill(&mut self, row: RowIndex) {
-        if self.live.remove(row) {
-            self.size_in_bytes -= self.row(row).size();
-        }
-    }
-
-    fn hash(&self, row: RowIndex) -> u64 {
-        xxh3_64(self.row(row).path().as_bytes())
-    }
-
-    fn find_row(&self, path: &str) -> Option<RowIndex> {
-        if self.live.is_empty() {
-            return None;
-        }
-        let hash = xxh3_64(path.as_bytes());
-        let is_it = |row: &RowIndex| self.live.contains(*row) && self.row(*row).path() == path;
-        if let Some(row) = self.index.tail.find(hash, is_it) {
-            return Some(*row);
-        }
-        self.index.base.get_or_init(|| self.build_base()).find(hash, is_it).copied()
-    }
-
-    /// Every live row below `tail_first`. Rows that die later stay in it and are told by the bitmap.
-    fn build_base(&self) -> HashTable<RowIndex> {
-        let rows = self.live.range_cardinality(0..self.index.tail_first);
-        let mut table = HashTable::with_capacity(usize::try_from(rows).unwrap_or(0));
-        for row in self.live.range(0..self.index.tail_first) {
-            table.insert_unique(self.hash(row), row, |row| self.hash(*row));
-        }
-        table
-    }
-
-    fn index_tail(&mut self, added: usize) -> Result<()> {
-        let mut tail = std::mem::take(&mut self.index.tail);
-        let end = self.num_rows();
-        for row in end - added as RowIndex..end {
-            let path = self.row(row).path();
-            let hash = xxh3_64(path.as_bytes());
-            if let Ok(entry) = tail.find_entry(hash, |old| self.row(*old).path() == path) {
-                if self.live.contains(*entry.get()) {
-                    return Err(Error::corrupt("one commit adds the same file twice").path(path));
-                }
-                entry.remove();
+    /// Puts the last batches together while [`FAN_IN`] of them are of one class.
+    fn merge(&mut self) -> Result<()> {
+        while let Some(class) = self.batches.last().map(|placed| placed.class) {
+            let from = self.batches.len().saturating_sub(FAN_IN);
+            let last = &self.batches[from..];
+            let rows: usize = last.iter().map(|placed| placed.batch.len()).sum();
+            let alike = last.iter().all(|placed| placed.class == class);
+            if class == CHECKPOINT_CLASS || last.len() < FAN_IN || !alike || rows > MAX_BATCH_ROWS {
+                break;
             }
-            tail.insert_unique(hash, row, |row| self.hash(*row));
+            let first = last[0].first;
+            let parts: Vec<Batch> = self.batches.drain(from..).map(|placed| placed.batch).collect();
+            self.batches.push(Placed { first, class: class + 1, batch: Batch::concatenated(&parts)? });
         }
-        self.index.tail = tail;
         Ok(())
     }
+
+    fn kill(&mut self, at: usize, row: usize) {
+        let placed = &mut self.batches[at];
+        if placed.batch.kill(row) {
+            self.num_live -= 1;
+            self.size_in_bytes = self.size_in_bytes.wrapping_sub(placed.batch.columns().row(row).size());
+        }
+    }
+
+    /// The batch and the row of the live file at `path`.
+    fn find_row(&self, path: &str) -> Option<(usize, usize)> {
+        let hash = hash(path);
+        let found = |(at, placed): (usize, &Placed)| placed.batch.find(path, hash).map(|row| (at, row));
+        self.batches.iter().enumerate().rev().find_map(found)
+    }
+
+    /// Indexes every batch, on several cores.
+    fn build_indexes(&self) -> Result<()> {
+        let lacking: Vec<&Batch> = self.live_batches().filter(|batch| !batch.is_indexed()).collect();
+        in_parallel(lacking.len(), |at| {
+            lacking[at].index();
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// The number of the prune that begins, by which the columns used longest ago are told.
+    pub(crate) fn next_prune(&self) -> u64 {
+        self.prunes.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Bytes of memory held, statistics and what was worked out of them included.
+    #[must_use]
+    pub fn memory_size(&self) -> usize {
+        let mut seen: Vec<*const ()> = Vec::new();
+        let mut of_sources = 0;
+        let mut source = |source: &Arc<dyn StatsSource>| {
+            let place = Arc::as_ptr(source).cast::<()>();
+            if !seen.contains(&place) {
+                seen.push(place);
+                of_sources += source.memory_size();
+            }
+        };
+        let own: usize = self.live_batches().map(|batch| batch.memory_size(&mut source)).sum();
+        own + of_sources + self.batches.capacity() * size_of::<Placed>()
+    }
+}
+
+fn twice(add: &Add) -> Error {
+    Error::corrupt("one commit adds the same file twice").path(&add.path)
 }
 
 #[cfg(test)]
@@ -276,15 +318,57 @@ mod tests {
         assert!(follow(&files, &[], &[add("b", 1, 5), add("b", 0, 5)]).is_err());
     }
 
+    #[test]
+    fn a_path_twice_in_one_commit_is_refused_whatever_was_there_before() {
+        let files = follow(&Files::default(), &[], &[add("a", 1, 5)]).unwrap();
+        let twice = [add("a", 1, 5), add("a", 1, 6)];
+        assert!(follow(&files, &[], &twice).is_err());
+        assert!(follow(&Files::default(), &[], &twice).is_err());
+    }
+
+    #[test]
+    fn many_small_commits_leave_few_batches_and_every_row_in_its_place() {
+        let mut files = Files::from_batches(vec![FileColumns::from_adds(&[add("base", 0, 1)])]).unwrap();
+        for version in 0..1_000_usize {
+            let name = |version: usize| format!("f{version}");
+            let removes: Vec<Remove> = version
+                .checked_sub(10)
+                .filter(|old| old % 3 == 0)
+                .map(|old| add(&name(old), 0, old as i64).removed(1, true))
+                .into_iter()
+                .collect();
+            files.apply(&removes, &[add(&name(version), 0, version as i64)]).unwrap();
+            assert!(files.live_batches().count() <= 1 + 3 * FAN_IN);
+        }
+        assert_eq!(files.sum_of_sizes(), files.size_in_bytes());
+        assert_eq!(files.iter_rows().count() as u64, files.len());
+        for (row, file) in files.iter_rows() {
+            assert_eq!(files.row(row).path(), file.path());
+            assert_eq!(files.find(file.path()).unwrap().size(), file.size());
+        }
+        assert!(files.find("f0").is_none() && files.find("f1").is_some());
+    }
+
+    /// 10⁴ cases, 10⁶ in the long form.
+    fn cases() -> ProptestConfig {
+        let cases = if crate::env::process_variable("LAKEBED_SOAK").is_some() { 1_000_000 } else { 10_000 };
+        ProptestConfig { cases, ..ProptestConfig::default() }
+    }
+
     proptest! {
-        /// Commits in a row on top of a checkpoint equal a map that is changed in place.
+        #![proptest_config(cases())]
+
+        /// Commits in a row on top of a checkpoint equal a map that is changed in place, and the files of a checkpoint
+        /// written there.
         #[test]
-        fn follow_equals_a_naive_map(
+        fn follow_equals_a_naive_map_and_a_rebuild(
             base in proptest::collection::btree_map("[a-f]", 1i64..9, 0..6),
-            commits in proptest::collection::vec(proptest::collection::btree_map("[a-h]", (0u8..3, 1i64..9), 0..4), 0..12),
+            commits in proptest::collection::vec(proptest::collection::btree_map("[a-h]", (0u8..3, 1i64..9), 0..4), 0..20),
         ) {
             let rows: Vec<Add> = base.iter().map(|(path, size)| add(path, 0, *size)).collect();
-            let mut files = Files::from_batches(vec![FileColumns::from_adds(&rows)]).unwrap();
+            let (one, other) = rows.split_at(rows.len() / 2);
+            let batches = [one, other].map(FileColumns::from_adds).to_vec();
+            let mut files = Files::from_batches(batches).unwrap();
             let mut naive = listed(&files);
             prop_assert_eq!(naive.len(), base.len());
             for commit in commits {
@@ -304,11 +388,16 @@ mod tests {
                 files = follow(&files, &removes, &adds).unwrap();
                 prop_assert_eq!(listed(&files), naive.clone());
                 prop_assert_eq!(files.size_in_bytes(), naive.values().map(|(_, size)| size).sum::<i64>());
+                prop_assert_eq!(files.sum_of_sizes(), files.size_in_bytes());
                 prop_assert_eq!(files.len(), naive.len() as u64);
-                for path in naive.keys() {
-                    prop_assert!(files.find(path).is_some());
-                }
             }
+            for path in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+                prop_assert_eq!(files.find(path).is_some(), naive.contains_key(path));
+            }
+            let adds: Vec<Add> = files.iter().map(FileRef::to_add).collect();
+            let rebuilt = Files::from_batches(vec![FileColumns::from_adds(&adds)]).unwrap();
+            prop_assert_eq!(listed(&rebuilt), naive);
+            prop_assert_eq!(rebuilt.size_in_bytes(), files.size_in_bytes());
         }
     }
 }

@@ -12,18 +12,20 @@ use crate::stats::ColumnStats;
 
 /// Outer bounds of a column's values that aren't NULL, and whether there may be such values, and NULLs.
 #[derive(Clone, Debug)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// At most every value; null is unknown.
-    pub(super) min: ArrayRef,
+    pub(crate) min: ArrayRef,
     /// At least every value; null is unknown.
-    pub(super) max: ArrayRef,
+    pub(crate) max: ArrayRef,
     pub(super) may_have_null: BooleanBuffer,
     pub(super) may_have_value: BooleanBuffer,
+    /// The values are known one by one; else the bounds come from statistics.
+    pub(super) exact: bool,
 }
 
 impl Facts {
     /// Of a partition column: every row of a file has its value.
-    pub(super) fn of_partition(values: &ArrayRef, rows: &BooleanBuffer) -> Facts {
+    pub(crate) fn of_partition(values: &ArrayRef, rows: &BooleanBuffer) -> Facts {
         let present = present(values);
         let values = settled(values);
         Facts {
@@ -31,34 +33,47 @@ impl Facts {
             may_have_value: &present & rows,
             min: Arc::clone(&values),
             max: values,
+            exact: true,
         }
     }
 
     /// Of a column with statistics. By the protocol a null count speaks after deletes only where it is 0 or the number
     /// of records; a count in between says nothing more before them either.
-    pub(super) fn of_stats(
-        stats: &ColumnStats,
-        num_records: &Int64Array,
-        rows: &BooleanBuffer,
-        nan: NanBounds,
-    ) -> Facts {
+    pub(crate) fn of_stats(stats: &ColumnStats, num_records: &Int64Array, rows: &BooleanBuffer) -> Facts {
         let zero = Int64Array::new_scalar(0);
         let none_null = certain(cmp::eq(&stats.null_count, &zero), rows.len());
         // Bounds beside a count that says there is no value: the count isn't believed.
         let bounded = &present(&stats.min) | &present(&stats.max);
         let all_null = &certain(cmp::eq(&stats.null_count, num_records), rows.len()) & &!&bounded;
-        let floating = matches!(stats.max.data_type(), DataType::Float32 | DataType::Float64);
-        let max = if floating && nan == NanBounds::MaybeOmitted {
-            new_null_array(stats.max.data_type(), rows.len())
-        } else {
-            Arc::clone(&stats.max)
-        };
         Facts {
             min: Arc::clone(&stats.min),
-            max,
+            max: Arc::clone(&stats.max),
             may_have_null: &!&none_null & rows,
             may_have_value: &!&all_null & rows,
+            exact: false,
         }
+    }
+
+    /// The same, where only these files may have rows.
+    pub(super) fn among(self, rows: &BooleanBuffer) -> Facts {
+        Facts { may_have_null: &self.may_have_null & rows, may_have_value: &self.may_have_value & rows, ..self }
+    }
+
+    /// The same, where the bounds of floats are worth so much.
+    pub(super) fn with_nan_bounds(mut self, nan: NanBounds) -> Facts {
+        let floating = matches!(self.max.data_type(), DataType::Float32 | DataType::Float64);
+        if floating && nan == NanBounds::MaybeOmitted && !self.exact {
+            self.max = new_null_array(self.max.data_type(), self.max.len());
+        }
+        self
+    }
+
+    /// Bytes of memory held.
+    pub(super) fn memory_size(&self) -> usize {
+        let same = Arc::ptr_eq(&self.min, &self.max);
+        let max = if same { 0 } else { self.max.get_buffer_memory_size() };
+        let bits = self.may_have_null.inner().capacity() + self.may_have_value.inner().capacity();
+        self.min.get_buffer_memory_size() + max + bits
     }
 }
 

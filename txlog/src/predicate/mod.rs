@@ -5,6 +5,7 @@
 //! | [`ast`] | what is asked of a row? |
 //! | [`literal`] | what constant is a column compared with? |
 //! | [`prune`] | which files may hold a matching row, and in which does every row match? |
+//! | `known` | what has been worked out of a batch of files before? |
 //! | `outcome` | what can a predicate come to over the rows of a file? |
 //! | `facts` | what is known of one column's values in each file? |
 //! | `coerce` | in which type can a column and a literal be compared without loss? |
@@ -18,9 +19,14 @@ pub mod prune;
 
 mod coerce;
 mod facts;
+mod known;
 mod outcome;
 mod within;
 
 pub use ast::{Comparison, Predicate};
+pub(crate) use facts::Facts;
+pub use known::KnownColumns;
+pub(crate) use known::{ColumnKey, evict};
 pub use literal::{Literal, Literals};
+pub(crate) use prune::with_rows;
 pub use prune::{NanBounds, PruneInput, may_match, must_match};

@@ -38,7 +38,7 @@ use super::literal::Literals;
 use super::outcome::Outcomes;
 use super::within;
 use crate::schema::ColumnPath;
-use crate::stats::ParsedStats;
+use crate::stats::{ColumnStats, ParsedStats};
 use crate::{Error, Result};
 
 /// What the statistics of float columns are taken to say of NaN, which is above every number.
@@ -53,8 +53,7 @@ pub enum NanBounds {
 /// What is known of the files that a predicate is to choose from. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct PruneInput {
-    partition_values: Vec<(ColumnPath, ArrayRef)>,
-    stats: ParsedStats,
+    columns: Vec<(ColumnPath, Facts)>,
     nan: NanBounds,
     rows: BooleanBuffer,
 }
@@ -76,8 +75,18 @@ impl PruneInput {
         if !whole {
             return Err(Error::bug(format!("the columns that describe {num_files} files don't go together")));
         }
-        let empty = certain(cmp::eq(&stats.num_records, &Int64Array::new_scalar(0)), num_files);
-        Ok(PruneInput { partition_values, stats, nan: NanBounds::Covered, rows: !&empty })
+        let rows = with_rows(&stats.num_records);
+        let exact = partition_values.into_iter().map(|(path, values)| (path, Facts::of_partition(&values, &rows)));
+        let of_stats = |column: &ColumnStats| (column.path.clone(), Facts::of_stats(column, &stats.num_records, &rows));
+        let columns = exact.chain(stats.columns.iter().map(of_stats)).collect();
+        Ok(PruneInput { columns, nan: NanBounds::Covered, rows })
+    }
+
+    /// Files of which `rows` says which may have rows, and `columns` what is known; all of one length.
+    pub(crate) fn of_facts(rows: BooleanBuffer, columns: Vec<(ColumnPath, Facts)>) -> PruneInput {
+        debug_assert!(columns.iter().all(|(_, facts)| facts.min.len() == rows.len()), "facts of all files");
+        let columns = columns.into_iter().map(|(path, facts)| (path, facts.among(&rows))).collect();
+        PruneInput { columns, nan: NanBounds::Covered, rows }
     }
 
     /// Says what float bounds are worth. [`NanBounds::Covered`] unless said otherwise.
@@ -90,16 +99,18 @@ impl PruneInput {
     /// How many files are described.
     #[must_use]
     pub fn num_files(&self) -> usize {
-        self.stats.num_files()
+        self.rows.len()
     }
 
     fn facts(&self, column: &ColumnPath) -> Option<Facts> {
-        if let Some((_, values)) = self.partition_values.iter().find(|(name, _)| name == column) {
-            return Some(Facts::of_partition(values, &self.rows));
-        }
-        let stats = self.stats.column(column)?;
-        Some(Facts::of_stats(stats, &self.stats.num_records, &self.rows, self.nan))
+        let (_, facts) = self.columns.iter().find(|(name, _)| name == column)?;
+        Some(facts.clone().with_nan_bounds(self.nan))
     }
+}
+
+/// The files that aren't known to have no row.
+pub(crate) fn with_rows(num_records: &Int64Array) -> BooleanBuffer {
+    !&certain(cmp::eq(num_records, &Int64Array::new_scalar(0)), num_records.len())
 }
 
 /// For each file, whether some row may satisfy `predicate`: false is certain, true is not. The files to read, and those

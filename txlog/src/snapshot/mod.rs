@@ -234,6 +234,15 @@ impl Snapshot {
         self.files().size_in_bytes()
     }
 
+    /// Bytes of memory that the files and the tombstones hold, statistics and what was worked out of them included. What
+    /// snapshots share, each counts.
+    #[must_use]
+    pub fn memory_size(&self) -> usize {
+        let tombstones = &self.0.state.tombstones;
+        let of_tombstones: usize = tombstones.iter().map(|batch| batch.memory_size(&mut |_| {})).sum();
+        self.files().memory_size() + of_tombstones
+    }
+
     /// `commitInfo` of the snapshot's own commit; absent when only a checkpoint was read.
     #[must_use]
     pub fn commit_info(&self) -> Option<&CommitInfo> {

@@ -1,16 +1,26 @@
 //! Which live files may hold a row that a predicate is true of?
+//!
+//! Judged batch by batch, over all of a batch's rows at once, live or not. What a predicate needs of a column is read from
+//! the statistics when first a predicate names it, on all cores, and kept with the batch: 0.4 µs a file from JSON, once;
+//! afterwards nanoseconds a file. What is kept of all columns has a budget ([`KNOWN_BYTES_PER_FILE`]): past it, the column
+//! not asked for longest is forgotten.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, StringArray, StructArray, UInt32Array};
+use arrow::array::ArrayRef;
+use arrow::buffer::BooleanBuffer;
 
 use super::Snapshot;
 use crate::error::Result;
-use crate::files::{FileColumns, FileRef};
+use crate::files::{Batch, FileRef};
+use crate::parallel::in_parallel;
 use crate::partition;
-use crate::predicate::{Predicate, PruneInput, may_match, must_match};
-use crate::schema::{DataType, Leaf, metadata::key};
-use crate::stats::{ColumnPath, ParsedStats, StatsColumn};
+use crate::predicate::{ColumnKey, Facts, Predicate, PruneInput, evict, may_match, must_match, with_rows};
+use crate::schema::{DataType, Leaf};
+use crate::stats::{ColumnPath, ParsedStats, StatsColumn, StatsReader};
+
+/// Bytes that what is known of columns may take: so many a file,
+const KNOWN_BYTES_PER_FILE: usize = 40;
+/// and so many more, for small tables with many columns.
+const KNOWN_BYTES: usize = 8 << 20;
 
 /// A live file and what a predicate's bounds say of it.
 #[derive(Clone, Copy, Debug)]
@@ -21,94 +31,168 @@ pub struct Pruned<'a> {
     pub all_match: bool,
 }
 
+/// A column that a predicate names, and how what is known of it is kept.
+struct Named {
+    path: ColumnPath,
+    key: ColumnKey,
+}
+
 impl Snapshot {
     /// The live files that may hold a matching row, by partition values and statistics; unknown means may.
-    /// Column names are logical. O(live files), for the columns that the predicate names.
+    /// Column names are logical. O(files), for the columns that the predicate names.
     ///
     /// # Errors
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) when a partition value isn't one of its column's type.
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when a partition value of a live file isn't one of its column's type.
     pub fn prune(&self, predicate: &Predicate) -> Result<Vec<Pruned<'_>>> {
-        let leaves = self.schema().leaves(self.column_mapping())?;
-        let named: Vec<&Leaf<'_>> = {
-            let columns = predicate.columns();
-            leaves.iter().filter(|leaf| columns.contains(&ColumnPath::new(leaf.path.names()))).collect()
-        };
+        let named = self.named(predicate)?;
+        let tick = self.files().next_prune();
+        let batches: Vec<&Batch> = self.files().live_batches().filter(|batch| batch.num_live() > 0).collect();
+        let inputs = inputs(&batches, &named, tick)?;
         let mut kept = Vec::new();
-        for (columns, live) in self.files().batches() {
-            if live.is_empty() {
+        for (batch, input) in batches.iter().zip(&inputs) {
+            let may = may_match(predicate, input).values() & &batch.live();
+            if may.count_set_bits() == 0 {
                 continue;
             }
-            let input = self.input(columns, &live, &named)?;
-            let (may, must) = (may_match(predicate, &input), must_match(predicate, &input));
-            for (at, row) in live.iter().enumerate() {
-                if may.value(at) {
-                    kept.push(Pruned { file: columns.row(*row as usize), all_match: must.value(at) });
-                }
-            }
+            let must = must_match(predicate, input);
+            let pruned = |row| Pruned { file: batch.columns().row(row), all_match: must.value(row) };
+            kept.extend(may.set_indices().map(pruned));
         }
+        drop(inputs);
+        let files = usize::try_from(self.num_files()).unwrap_or(usize::MAX);
+        let budget = KNOWN_BYTES.saturating_add(files.saturating_mul(KNOWN_BYTES_PER_FILE));
+        evict(batches.iter().map(|batch| batch.known()), budget);
         Ok(kept)
     }
 
-    /// What is known of the `live` rows of a batch, for the named columns.
-    fn input(&self, columns: &Arc<FileColumns>, live: &[u32], named: &[&Leaf<'_>]) -> Result<PruneInput> {
-        let is_partition = |leaf: &Leaf<'_>| match leaf.path.names() {
-            [name] => self.partition_columns().contains(name),
-            _ => false,
-        };
-        let mut partitions: Vec<(ColumnPath, _)> = Vec::new();
-        let mut stats_columns = Vec::new();
-        for leaf in named {
+    fn named(&self, predicate: &Predicate) -> Result<Vec<Named>> {
+        let columns = predicate.columns();
+        let mut named = Vec::new();
+        for leaf in self.schema().leaves(self.column_mapping())? {
             let path = ColumnPath::new(leaf.path.names());
-            if is_partition(leaf) {
-                let physical = leaf.physical_path.to_string();
-                let physical = leaf.physical_path.names().first().unwrap_or(&physical);
-                let texts = live.iter().map(|row| columns.row(*row as usize).partition_value(physical));
-                partitions.push((path, partition::to_array(&leaf.field.data_type, texts)?));
-            } else if let Ok(arrow) = leaf.field.data_type.to_arrow() {
-                let stored = ColumnPath::new(leaf.physical_path.names());
-                let mut column = StatsColumn::new(path, arrow).stored_as(stored);
-                column.widened_from = former_types(leaf);
-                stats_columns.push(column);
+            if columns.contains(&path)
+                && let Some(key) = self.key(&leaf)
+            {
+                named.push(Named { path, key });
             }
         }
-        PruneInput::new(partitions, parsed(columns, live, &stats_columns)?)
+        Ok(named)
+    }
+
+    /// `None` for a type that has no Arrow form: nothing is known of such a column.
+    fn key(&self, leaf: &Leaf<'_>) -> Option<ColumnKey> {
+        if let ([name], [physical]) = (leaf.path.names(), leaf.physical_path.names())
+            && self.partition_columns().contains(name)
+        {
+            return Some(ColumnKey::Partition(physical.clone(), leaf.field.data_type.clone()));
+        }
+        StatsColumn::of_leaf(leaf).ok().map(ColumnKey::Stats)
     }
 }
 
-/// The types that the column had before it was widened, as far as they can be told.
-fn former_types(leaf: &Leaf<'_>) -> Vec<arrow::datatypes::DataType> {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Change {
-        from_type: String,
-    }
-    let changes: Vec<Change> = leaf
-        .field
-        .metadata
-        .json(key::TYPE_CHANGES)
-        .and_then(|json| serde_json::from_str(json).ok())
-        .unwrap_or_default();
-    let from = |change: &Change| DataType::from_json(&format!("{:?}", change.from_type)).ok()?.to_arrow().ok();
-    changes.iter().filter_map(from).collect()
+/// What is known of each batch; read on all cores where it isn't known yet.
+fn inputs(batches: &[&Batch], named: &[Named], tick: u64) -> Result<Vec<PruneInput>> {
+    let known: Vec<Option<PruneInput>> = batches.iter().map(|batch| known(batch, named, tick)).collect();
+    let lacking: Vec<&Batch> =
+        batches.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(batch, _)| *batch).collect();
+    let mut read = in_parallel(lacking.len(), |at| read(lacking[at], named, tick))?.into_iter();
+    Ok(known.into_iter().filter_map(|known| known.or_else(|| read.next())).collect())
 }
 
-fn parsed(columns: &FileColumns, live: &[u32], wanted: &[StatsColumn]) -> Result<ParsedStats> {
-    let rows = || UInt32Array::from(live.to_vec());
-    let taken = |array: &dyn Array| {
-        arrow::compute::take(array, &rows(), None)
-            .map_err(|e| crate::Error::bug("statistics of live files can't be gathered").because(e))
+fn known(batch: &Batch, named: &[Named], tick: u64) -> Option<PruneInput> {
+    let facts = |named: &Named| Some((named.path.clone(), batch.known().facts(&named.key, tick)?));
+    let columns: Vec<_> = named.iter().map(facts).collect::<Option<_>>()?;
+    let rows =
+        if named.iter().any(Named::has_stats) { batch.known().rows()? } else { BooleanBuffer::new_set(batch.len()) };
+    Some(PruneInput::of_facts(rows, columns))
+}
+
+/// Reads what isn't known, and keeps it.
+fn read(batch: &Batch, named: &[Named], tick: u64) -> Result<PruneInput> {
+    let lacking: Vec<&Named> = named.iter().filter(|named| batch.known().facts(&named.key, tick).is_none()).collect();
+    let wanted: Vec<StatsColumn> = lacking.iter().filter_map(|named| named.stats()).cloned().collect();
+    let mut found: Vec<(ColumnKey, Facts)> = Vec::new();
+    let known_rows = batch.known().rows();
+    let any_stats = named.iter().any(Named::has_stats);
+    let rows = if any_stats && (!wanted.is_empty() || known_rows.is_none()) {
+        let stats = parsed(batch, &wanted);
+        let rows = with_rows(&stats.num_records);
+        for (column, stats_column) in stats.columns.iter().zip(wanted) {
+            found.push((ColumnKey::Stats(stats_column), Facts::of_stats(column, &stats.num_records, &rows)));
+        }
+        rows
+    } else {
+        known_rows.filter(|_| any_stats).unwrap_or_else(|| BooleanBuffer::new_set(batch.len()))
     };
-    if let Some(stats) = &columns.stats {
-        let stats = taken(stats)?;
-        if let Some(stats) = stats.as_any().downcast_ref::<StringArray>() {
-            return Ok(ParsedStats::from_json(stats, wanted));
+    let mut passing: Vec<(ColumnKey, Facts)> = Vec::new();
+    for named in lacking {
+        let ColumnKey::Partition(physical, data_type) = &named.key else { continue };
+        let all = BooleanBuffer::new_set(batch.len());
+        match partition_values(batch, physical, data_type, Rows::All) {
+            Ok(values) => found.push((named.key.clone(), Facts::of_partition(&values, &all))),
+            // One of a dead file may be malformed: it isn't kept then, for it isn't known of all rows.
+            Err(_) => {
+                let values = partition_values(batch, physical, data_type, Rows::Live)?;
+                passing.push((named.key.clone(), Facts::of_partition(&values, &all)));
+            }
         }
     }
-    if let Some(stats) = &columns.stats_parsed {
-        let stats = taken(stats)?;
-        if let Some(stats) = stats.as_any().downcast_ref::<StructArray>() {
-            return Ok(ParsedStats::from_parsed(stats, wanted));
-        }
-    }
-    Ok(ParsedStats::unknown(live.len(), wanted))
+    batch.known().keep(any_stats.then_some(&rows), found.clone(), tick);
+    found.extend(passing);
+    let facts = |named: &Named| {
+        let just_read = found.iter().find(|(key, _)| *key == named.key).map(|(_, facts)| facts.clone());
+        Some((named.path.clone(), just_read.or_else(|| batch.known().facts(&named.key, tick))?))
+    };
+    Ok(PruneInput::of_facts(rows, named.iter().filter_map(facts).collect()))
 }
+
+impl Named {
+    fn stats(&self) -> Option<&StatsColumn> {
+        match &self.key {
+            ColumnKey::Stats(column) => Some(column),
+            ColumnKey::Partition(..) => None,
+        }
+    }
+
+    fn has_stats(&self) -> bool {
+        self.stats().is_some()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    All,
+    Live,
+}
+
+fn partition_values(batch: &Batch, physical: &str, data_type: &DataType, rows: Rows) -> Result<ArrayRef> {
+    let wanted = |row: &usize| rows == Rows::All || batch.is_live(*row);
+    let text = |row: usize| Some(row).filter(wanted).and_then(|row| batch.columns().row(row).partition_value(physical));
+    partition::to_array(data_type, (0..batch.len()).map(text))
+}
+
+/// The statistics of a batch: those of a checkpoint's struct where it has one, else JSON. What can't be read is unknown.
+fn parsed(batch: &Batch, wanted: &[StatsColumn]) -> ParsedStats {
+    let stats = &batch.columns().stats;
+    let read = || -> Result<ParsedStats> {
+        if let Some(parsed) = stats.parsed(Some(wanted))? {
+            return Ok(ParsedStats::from_parsed(&parsed, wanted));
+        }
+        if !stats.has_texts() {
+            return Ok(ParsedStats::unknown(batch.len(), wanted));
+        }
+        let mut reader = StatsReader::new(wanted, batch.len());
+        stats.for_each_texts(&mut |texts| {
+            texts.iter().for_each(|text| reader.push(text));
+            Ok(())
+        })?;
+        Ok(reader.finish())
+    };
+    read().unwrap_or_else(|error| {
+        tracing::warn!(%error, files = batch.len(), "statistics can't be read; no file is skipped by them");
+        ParsedStats::unknown(batch.len(), wanted)
+    })
+}
+
+#[cfg(test)]
+mod tests;

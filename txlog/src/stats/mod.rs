@@ -9,6 +9,7 @@
 //! | [`loosen`] | what does it say once some of the rows are deleted? |
 //! | [`read`] | what do the statistics of *n* files say, as columns? |
 //! | [`scan`] | where in the JSON text are the values that were asked for? |
+//! | `layout` | is this text laid out as one before it? |
 //! | [`value`] | what bound does one JSON value give, in the type that the column has today? |
 //! | [`structs`] | what are the statistics as the struct that a checkpoint holds, and back as text? |
 //! | [`typed`] | the same, for statistics that a checkpoint holds as `stats_parsed` |
@@ -24,6 +25,7 @@ pub mod structs;
 pub mod write;
 
 mod bounds;
+mod layout;
 mod scan;
 mod typed;
 mod value;
@@ -32,6 +34,6 @@ pub use crate::schema::ColumnPath;
 pub use choose::indexed_columns;
 pub use column::StatsColumn;
 pub use loosen::loosened;
-pub use read::{ColumnStats, ParsedStats};
+pub use read::{ColumnStats, ParsedStats, StatsReader};
 pub use structs::StatsStruct;
 pub use write::StatsCollector;

@@ -75,28 +75,9 @@ impl ParsedStats {
         texts: impl ExactSizeIterator<Item = Option<&'a str>>,
         columns: &[StatsColumn],
     ) -> ParsedStats {
-        let num_files = texts.len();
-        let wanted = Wanted::new(columns.iter().map(|column| &column.stored));
-        let mut values = Values::new(columns.len());
-        let mut num_records = Int64Builder::with_capacity(num_files);
-        let mut tight_bounds = BooleanBuilder::with_capacity(num_files);
-        let mut building: Vec<_> = columns.iter().map(|column| ColumnBuilder::new(num_files, column)).collect();
-        for text in texts {
-            let text = text.unwrap_or_default();
-            values.locate(text, &wanted);
-            num_records.append_option(values.num_records(text).and_then(value::count));
-            tight_bounds.append_option(values.tight_bounds(text).and_then(value::boolean));
-            for (at, column) in building.iter_mut().enumerate() {
-                column.min.push(values.column(text, at, Kind::Min));
-                column.max.push(values.column(text, at, Kind::Max));
-                column.null_count.append_option(values.column(text, at, Kind::NullCount).and_then(value::count));
-            }
-        }
-        ParsedStats {
-            num_records: num_records.finish(),
-            tight_bounds: tight_bounds.finish(),
-            columns: columns.iter().zip(building).map(|(column, built)| built.finish(column)).collect(),
-        }
+        let mut reader = StatsReader::new(columns, texts.len());
+        texts.for_each(|text| reader.push(text));
+        reader.finish()
     }
 
     /// Reads the `stats_parsed` column of a checkpoint: a struct of `numRecords`, `tightBounds`, `minValues`,
@@ -144,6 +125,55 @@ impl ColumnStats {
             (self.min, self.max) = (min, max);
         }
         self
+    }
+}
+
+/// Reads texts one after the other, as [`ParsedStats::from_json`] does.
+#[derive(Debug)]
+pub struct StatsReader<'a> {
+    columns: &'a [StatsColumn],
+    wanted: Wanted,
+    values: Values,
+    num_records: Int64Builder,
+    tight_bounds: BooleanBuilder,
+    building: Vec<ColumnBuilder>,
+}
+
+impl<'a> StatsReader<'a> {
+    /// A reader of about `num_files` texts.
+    #[must_use]
+    pub fn new(columns: &'a [StatsColumn], num_files: usize) -> StatsReader<'a> {
+        StatsReader {
+            columns,
+            wanted: Wanted::new(columns.iter().map(|column| &column.stored)),
+            values: Values::new(columns.len()),
+            num_records: Int64Builder::with_capacity(num_files),
+            tight_bounds: BooleanBuilder::with_capacity(num_files),
+            building: columns.iter().map(|column| ColumnBuilder::new(num_files, column)).collect(),
+        }
+    }
+
+    /// Reads the next file's text.
+    pub fn push(&mut self, text: Option<&str>) {
+        let (text, values) = (text.unwrap_or_default(), &mut self.values);
+        values.locate(text, &self.wanted);
+        self.num_records.append_option(values.num_records(text).and_then(value::count));
+        self.tight_bounds.append_option(values.tight_bounds(text).and_then(value::boolean));
+        for (at, column) in self.building.iter_mut().enumerate() {
+            column.min.push(values.column(text, at, Kind::Min));
+            column.max.push(values.column(text, at, Kind::Max));
+            column.null_count.append_option(values.column(text, at, Kind::NullCount).and_then(value::count));
+        }
+    }
+
+    /// What the texts said.
+    #[must_use]
+    pub fn finish(mut self) -> ParsedStats {
+        ParsedStats {
+            num_records: self.num_records.finish(),
+            tight_bounds: self.tight_bounds.finish(),
+            columns: self.columns.iter().zip(self.building).map(|(column, built)| built.finish(column)).collect(),
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! Where in the JSON text of a file's statistics are the values that were asked for?
 //!
-//! The text is walked once, byte by byte; only the keys on the way to an asked-for column are looked at, everything
+//! A text that is laid out as one before it is compared with that one ([`Layout`]). Any other is walked once, byte by
+//! byte; only the keys on the way to an asked-for column are looked at, everything
 //! else is skipped without being decoded. A text that isn't one object, or breaks off, gives nothing.
 
 use std::ops::Range;
 
+use super::layout::Layout;
 use super::read::{NUM_RECORDS, TIGHT_BOUNDS};
 use crate::schema::ColumnPath;
 
@@ -75,7 +77,31 @@ pub(super) struct Values {
     num_records: Found,
     tight_bounds: Found,
     columns: Vec<[Found; 3]>,
+    /// Layouts of the texts so far, the one that fitted last in front; see [`Layout`].
+    layouts: Vec<Known>,
+    /// How many more layouts are worth learning: a table whose texts are all different isn't.
+    unlearned: usize,
+    places: Vec<Range<usize>>,
 }
+
+/// A layout, and what its wanted values are.
+#[derive(Debug)]
+struct Known {
+    layout: Layout,
+    slots: Vec<Slot>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Slot {
+    NumRecords,
+    TightBounds,
+    Column(usize, usize),
+}
+
+/// Layouts tried before a text is walked.
+const MAX_LAYOUTS: usize = 4;
+/// Layouts learned in all.
+const MAX_LEARNED: usize = 64;
 
 impl Values {
     pub(super) fn new(num_columns: usize) -> Values {
@@ -83,6 +109,9 @@ impl Values {
             num_records: Found::Nothing,
             tight_bounds: Found::Nothing,
             columns: vec![Default::default(); num_columns],
+            layouts: Vec::new(),
+            unlearned: MAX_LEARNED,
+            places: Vec::new(),
         }
     }
 
@@ -94,10 +123,58 @@ impl Values {
 
     /// Finds the values in `text`; none of them where it isn't an object as JSON has it.
     pub(super) fn locate(&mut self, text: &str, wanted: &Wanted) {
+        if self.locate_as_before(text) {
+            return;
+        }
         self.clear();
         let mut cursor = Cursor { text: text.as_bytes(), at: 0 };
         if self.statistics(&mut cursor, wanted).is_none() {
             self.clear();
+        } else if self.unlearned > 0 {
+            self.unlearned -= 1;
+            self.learn(text);
+        }
+    }
+
+    /// Finds the values where a text before had them, if one was laid out alike.
+    fn locate_as_before(&mut self, text: &str) -> bool {
+        let mut places = std::mem::take(&mut self.places);
+        let fits = |known: &Known| {
+            places.clear();
+            places.resize(known.slots.len(), 0..0);
+            known.layout.locate(text, &mut places)
+        };
+        let fitting = self.layouts.iter().position(fits);
+        if let Some(at) = fitting {
+            self.clear();
+            self.layouts.swap(0, at);
+            for (slot, place) in self.layouts[0].slots.iter().zip(&places) {
+                match slot {
+                    Slot::NumRecords => self.num_records = Found::At(place.clone()),
+                    Slot::TightBounds => self.tight_bounds = Found::At(place.clone()),
+                    Slot::Column(column, kind) => self.columns[*column][*kind] = Found::At(place.clone()),
+                }
+            }
+        }
+        self.places = places;
+        fitting.is_some()
+    }
+
+    /// Keeps how a text is laid out in which the values have just been found.
+    fn learn(&mut self, text: &str) {
+        let mut found: Vec<(Slot, &Found)> =
+            vec![(Slot::NumRecords, &self.num_records), (Slot::TightBounds, &self.tight_bounds)];
+        for (column, kinds) in self.columns.iter().enumerate() {
+            found.extend(kinds.iter().enumerate().map(|(kind, found)| (Slot::Column(column, kind), found)));
+        }
+        let at = |(slot, found): (Slot, &Found)| match found {
+            Found::At(place) => Some((slot, place.clone())),
+            Found::Nothing | Found::Twice => None,
+        };
+        let (slots, places): (Vec<Slot>, Vec<Range<usize>>) = found.into_iter().filter_map(at).unzip();
+        if let Some(layout) = Layout::of(text, &places) {
+            self.layouts.truncate(MAX_LAYOUTS - 1);
+            self.layouts.insert(0, Known { layout, slots });
         }
     }
 

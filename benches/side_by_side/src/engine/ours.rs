@@ -63,7 +63,7 @@ impl Handle for Open {
     }
 
     async fn sum_of_sizes(&mut self) -> Res<i64> {
-        Ok(self.0.snapshot().files().iter().map(|file| file.size()).sum())
+        Ok(self.0.snapshot().files().sum_of_sizes())
     }
 
     async fn refresh(&mut self) -> Res<()> {

@@ -75,6 +75,7 @@ pub mod promote;
 pub mod query;
 pub mod store;
 pub mod table;
+pub mod variant;
 pub mod write;
 
 pub use lakebed_txlog::drive::{CheckpointReport, CommitOptions, Publication};

@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::writer::FileWriter;
 use futures::{Stream, TryStreamExt};
+use lakebed::variant::{as_json, schema_as_json};
 use lakebed_txlog::{Error, Result};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -93,7 +94,7 @@ impl<W: Write + Send> Writer<W> {
                 Writer::Parquet(Box::new(writer))
             }
             FileFormat::Arrow => Writer::Arrow(Box::new(FileWriter::try_new(output, &schema).map_err(of_arrow)?)),
-            FileFormat::Csv => Writer::Csv(CsvWriter::new(output, &schema)?),
+            FileFormat::Csv => Writer::Csv(CsvWriter::new(output, &schema_as_json(&schema))?),
             FileFormat::Ndjson => Writer::Ndjson(JsonWriter::new(output)),
         })
     }
@@ -102,8 +103,8 @@ impl<W: Write + Send> Writer<W> {
         match self {
             Writer::Parquet(writer) => writer.write(batch).map_err(of_parquet),
             Writer::Arrow(writer) => writer.write(batch).map_err(of_arrow),
-            Writer::Csv(writer) => writer.write(batch),
-            Writer::Ndjson(writer) => writer.write(batch),
+            Writer::Csv(writer) => writer.write(&as_json(batch)?),
+            Writer::Ndjson(writer) => writer.write(&as_json(batch)?),
         }
     }
 

@@ -3,12 +3,14 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, Float32Array, Float64Array, RecordBatch};
+use arrow::array::{Array, AsArray, Float32Array, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, FieldRef, Float32Type, Float64Type};
 use arrow::error::ArrowError;
 use arrow::json::writer::NullableEncoder;
 use arrow::json::writer::{LineDelimited, WriterBuilder};
 use arrow::json::{Encoder, EncoderFactory, EncoderOptions, Writer};
+use lakebed::variant::JSON_EXTENSION;
+use lakebed_txlog::schema::arrow::EXTENSION_NAME;
 use lakebed_txlog::{Error, Result};
 
 use super::csv::unwritable;
@@ -20,7 +22,7 @@ pub(crate) struct JsonWriter<W: Write> {
 
 impl<W: Write> JsonWriter<W> {
     pub(crate) fn new(output: W) -> JsonWriter<W> {
-        let builder = WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(Doubles));
+        let builder = WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(Exact));
         JsonWriter { writer: builder.build(output) }
     }
 
@@ -45,20 +47,22 @@ fn of_arrow(error: ArrowError) -> Error {
     }
 }
 
-/// Doubles that JSON has no number for, as the texts that other engines write: arrow alone writes `null`.
+/// Values whose JSON arrow gets wrong: doubles that JSON has no number for are the texts that other engines write (arrow alone
+/// writes `null`), and what is JSON already stays as it is.
 #[derive(Debug)]
-struct Doubles;
+struct Exact;
 
-impl EncoderFactory for Doubles {
+impl EncoderFactory for Exact {
     fn make_default_encoder<'a>(
         &self,
-        _field: &'a FieldRef,
+        field: &'a FieldRef,
         array: &'a dyn Array,
         _options: &'a EncoderOptions,
     ) -> std::result::Result<Option<NullableEncoder<'a>>, ArrowError> {
         let encoder: Box<dyn Encoder + 'a> = match array.data_type() {
             DataType::Float64 => Box::new(OfDouble(array.as_primitive::<Float64Type>())),
             DataType::Float32 => Box::new(OfFloat(array.as_primitive::<Float32Type>())),
+            DataType::Utf8 if is_json(field) => Box::new(OfJson(array.as_string())),
             _ => return Ok(None),
         };
         Ok(Some(NullableEncoder::new(encoder, array.nulls().cloned())))
@@ -67,6 +71,19 @@ impl EncoderFactory for Doubles {
 
 struct OfDouble<'a>(&'a Float64Array);
 struct OfFloat<'a>(&'a Float32Array);
+
+/// Text that is JSON already.
+struct OfJson<'a>(&'a StringArray);
+
+fn is_json(field: &FieldRef) -> bool {
+    field.metadata().get(EXTENSION_NAME).is_some_and(|name| name == JSON_EXTENSION)
+}
+
+impl Encoder for OfJson<'_> {
+    fn encode(&mut self, index: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0.value(index).as_bytes());
+    }
+}
 
 impl Encoder for OfDouble<'_> {
     fn encode(&mut self, index: usize, out: &mut Vec<u8>) {
@@ -101,7 +118,7 @@ fn special(value: f64) -> Option<&'static [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{ArrayRef, StringArray};
+    use arrow::array::ArrayRef;
 
     use super::*;
 

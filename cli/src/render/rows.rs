@@ -4,7 +4,8 @@ use std::io::{self, BufWriter, Write};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use futures::{Stream, TryStreamExt};
+use futures::{Stream, TryStreamExt, future};
+use lakebed::variant::{as_json, schema_as_json};
 use lakebed_txlog::Result;
 
 use super::csv::{CsvWriter, unwritable};
@@ -21,10 +22,12 @@ pub(crate) struct Printed {
 /// the others counted; other forms have all rows.
 pub(crate) async fn print(
     schema: SchemaRef,
-    mut batches: impl Stream<Item = Result<RecordBatch>> + Unpin,
+    batches: impl Stream<Item = Result<RecordBatch>> + Unpin,
     form: Form,
     max_rows: usize,
 ) -> Result<Printed> {
+    let schema = schema_as_json(&schema);
+    let mut batches = batches.and_then(|batch| future::ready(as_json(&batch)));
     let mut output = BufWriter::new(io::stdout().lock());
     let mut rows = 0;
     match form {

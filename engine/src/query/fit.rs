@@ -7,7 +7,7 @@
 //! | c | a wider type | a narrower one (protocol: "Type Widening"), or another layout of the same values | a cast |
 //! | d | struct | struct | field by field: by name, or by id in mode `id`; fields that aren't there are NULL |
 //! | e | array, map | list, map | element by element |
-//! | f | variant | struct of `metadata` and `value` | as they are; a shredded one is refused |
+//! | f | variant | struct of `metadata` and `value` | as they are; with `typed_value` too, put together |
 //! | g | void | whatever | NULL |
 //!
 //! Everything else is refused: a value is never cut to fit.
@@ -21,6 +21,8 @@ use arrow::error::ArrowError;
 use lakebed_txlog::schema::{ColumnMappingMode, DataType, MapType, PrimitiveType, StructField, StructType, fold_case};
 use lakebed_txlog::{Error, Result};
 use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
+
+use crate::variant::unshredded;
 
 /// What has to be done to the arrays of one column of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,13 +39,15 @@ pub(super) enum Fit {
     List(FieldRef, Box<Fit>),
     /// e: entries, key, value
     Map(FieldRef, bool, Box<[Fit; 2]>),
+    /// f: a shredded one
+    Unshredded(Fields),
 }
 
 impl Fit {
     /// How the file's column `file` becomes `field`, which is `target` in Arrow.
     ///
     /// # Errors
-    /// `Corrupt`, naming the column, where the types don't go together; `Unsupported` for shredded variants.
+    /// `Corrupt`, naming the column, where the types don't go together.
     pub(super) fn of(
         field: &StructField,
         target: &ArrowType,
@@ -56,7 +60,6 @@ impl Fit {
                 field.name
             ))
             .hint("no engine can read this file as this table: restore an earlier version, or write the file again"),
-            Refusal::Shredded => Error::unsupported(format!("column {:?} holds shredded variants", field.name)),
             Refusal::Other(error) => error,
         })
     }
@@ -97,6 +100,7 @@ impl Fit {
                 let nulls = of.nulls().cloned();
                 Ok(Arc::new(MapArray::try_new(Arc::clone(entries), of.offsets().clone(), structs, nulls, *sorted)?))
             }
+            Fit::Unshredded(fields) => unshredded(array, fields),
         }
     }
 }
@@ -107,7 +111,6 @@ fn unexpected(array: &ArrayRef) -> ArrowError {
 
 enum Refusal {
     Types { table: String, file: String },
-    Shredded,
     Other(Error),
 }
 
@@ -116,11 +119,7 @@ fn of_type(table: &DataType, target: &ArrowType, file: &ArrowType, mapping: Colu
     match (table, target, file) {
         (DataType::Primitive(PrimitiveType::Void), ..) => Ok(Fit::Null(target.clone())),
         (DataType::Primitive(PrimitiveType::Variant), ArrowType::Struct(fields), ArrowType::Struct(found)) => {
-            variant(fields, found).ok_or(if found.find("typed_value").is_some() {
-                Refusal::Shredded
-            } else {
-                refused()
-            })
+            variant(fields, found).ok_or_else(refused)
         }
         (DataType::Struct(structure), ArrowType::Struct(fields), ArrowType::Struct(found)) => {
             let parts = structure.fields().iter().zip(fields).map(|(field, target)| {
@@ -162,7 +161,7 @@ fn entries_fit(
 
 fn variant(fields: &Fields, found: &Fields) -> Option<Fit> {
     if found.find("typed_value").is_some() {
-        return None;
+        return Some(Fit::Unshredded(fields.clone()));
     }
     let part = |target: &FieldRef| {
         let (index, file) = found.find(target.name())?;

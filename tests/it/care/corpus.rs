@@ -10,13 +10,11 @@ use lakebed_txlog::env::SystemEnv;
 use crate::machine;
 
 /// (the case, what is found in it, and why that is so)
-const FOUND: [(&str, &[Kind], &str); 6] = [
+const FOUND: [(&str, &[Kind], &str); 4] = [
     ("gen-spark/last_checkpoint_dangling", &[Kind::Hint], "made so: the checkpoint that it names was deleted"),
     ("gen-spark/last_checkpoint_missing", &[Kind::Hint], "made so: the file was deleted"),
     ("gen-spark/leftover_bad_version_crc", &[Kind::Checksum], "made so: one .crc is cut, one counts 99 files"),
     ("gen-spark/v2ckpt_classic_name", &[Kind::Hint], "made so: the checkpoint got its classic name by hand"),
-    ("gen-spark/variant_basic", &[Kind::NotChecked], "variant isn't read yet"),
-    ("gen-spark/variant_shredded", &[Kind::NotChecked], "variant isn't read yet"),
 ];
 
 /// Every table of the repository's corpus, by writer and name.

@@ -1,9 +1,11 @@
 //! Does each command do what it says?
 
+use lakebed_txlog::schema::arrow::is_variant;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::json;
 
 use super::Desk;
-use crate::s3;
+use crate::{machine, s3};
 
 fn desk() -> Desk {
     let desk = Desk::new();
@@ -40,6 +42,24 @@ fn what_is_read_into_a_file_is_the_same_in_every_format() {
     let file = std::fs::File::open(desk.path("a.arrow")).unwrap();
     let batches = arrow::ipc::reader::FileReader::try_new(file, None).unwrap();
     assert_eq!(batches.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 5);
+}
+
+#[test]
+fn variants_are_json_where_text_is_asked_for_and_variants_in_parquet() {
+    let desk = Desk::new();
+    let table = machine::repository().join("tests/corpus/gen-spark/variant_shredded/delta");
+    let table = table.to_str().unwrap();
+    let line = r#"{"id":3,"v":{"a":3,"b":{"c":"s3","d":[3,2]},"extra":6}}"#;
+    assert_eq!(desk.ok(["table", "read", table, "--where", "id = 3", "--json"]).trim(), line);
+    desk.ok(["table", "read", table, "--where", "id = 3", "-o", "v.csv"]);
+    let csv = std::fs::read_to_string(desk.path("v.csv")).unwrap();
+    assert_eq!(csv, "id,v\n3,\"{\"\"a\"\":3,\"\"b\"\":{\"\"c\"\":\"\"s3\"\",\"\"d\"\":[3,2]},\"\"extra\"\":6}\"\n");
+    let drawn = desk.ok(["table", "read", table, "--where", "id = 3", "--columns", "v"]);
+    assert!(drawn.contains(r#"{"a":3,"b":{"c":"s3","d":[3,2]},"extra":6}"#), "{drawn}");
+    desk.ok(["table", "read", table, "--where", "id = 3", "-o", "v.parquet"]);
+    let file = std::fs::File::open(desk.path("v.parquet")).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    assert!(is_variant(reader.schema().field(1)), "{}", reader.schema());
 }
 
 #[test]

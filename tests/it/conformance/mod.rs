@@ -9,6 +9,7 @@
 //! | [`skipping`] | does a condition find every row, in few files? |
 //! | [`snapshot`] | is this snapshot the one that the writer's log means? |
 //! | [`travel`] | which version does a time open? |
+//! | [`variants`] | what does a variant say, in canonical JSON? |
 //! | [`refuse`] | does a writer keep off what it can't keep right? |
 //! | [`not_yet`] | which cases may still be refused? |
 //! | [`report`] | how many pass, by feature? |
@@ -26,6 +27,7 @@ mod rows;
 mod skipping;
 mod snapshot;
 mod travel;
+mod variants;
 
 use std::path::Path;
 use std::sync::mpsc;

@@ -18,6 +18,7 @@ use lakebed_txlog::snapshot::Snapshot;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::check::Checked;
+use super::variants::canonical;
 
 /// Rows of each side that a difference shows.
 const MAX_SHOWN: usize = 3;
@@ -168,6 +169,9 @@ fn nested(array: &dyn Array, row: usize, out: &mut String) {
             out.push_str(&format!("{{{}}}", texts.join(", ")));
         }
         DataType::Struct(fields) => {
+            if let Some(json) = canonical(array.as_struct(), row) {
+                return text(&json, out).unwrap();
+            }
             let mut fields: Vec<_> = fields.iter().enumerate().map(|(at, field)| (field.name(), at)).collect();
             fields.sort();
             out.push('(');

@@ -325,10 +325,10 @@ mod tests {
 
     #[test]
     fn unknown_and_unimplemented_reader_features_are_all_named() {
-        let protocol = named(&["deletionVectors", "warpDrive", "variantType"], &["deletionVectors", "warpDrive"]);
+        let protocol = named(&["deletionVectors", "warpDrive", "catalogManaged"], &["deletionVectors", "warpDrive"]);
         let refused = check_read(&protocol).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Unsupported);
-        for name in ["warpDrive (an unknown feature)", "variantType (reading it isn't implemented)"] {
+        for name in ["warpDrive (an unknown feature)", "catalogManaged (reading it isn't implemented)"] {
             assert!(refused.message().contains(name), "{refused}");
         }
         assert!(!refused.message().contains("deletionVectors"), "{refused}");

@@ -210,6 +210,7 @@ pub static FEATURES: &[Feature] = &[
         name: "variantType",
         reading: "variant columns are structs of metadata and value in files",
         writing: "variant columns are written unshredded",
+        read: Support::Implemented,
         active: Some(has_variant),
         ..READER_WRITER
     },
@@ -218,6 +219,7 @@ pub static FEATURES: &[Feature] = &[
         requires: &["variantType"],
         reading: "variant columns may be shredded into typed columns in files",
         writing: "variant columns are shredded only while delta.enableVariantShredding is true",
+        read: Support::Implemented,
         active: Some(|table| table.properties.enable_variant_shredding()),
         ..READER_WRITER
     },
@@ -289,11 +291,18 @@ pub static FEATURES: &[Feature] = &[
         read: Support::Implemented,
         ..READER_WRITER
     },
-    Feature { name: "variantType-preview", reading: "as variantType", writing: "as variantType", ..READER_WRITER },
+    Feature {
+        name: "variantType-preview",
+        reading: "as variantType",
+        writing: "as variantType",
+        read: Support::Implemented,
+        ..READER_WRITER
+    },
     Feature {
         name: "variantShredding-preview",
         reading: "as variantShredding",
         writing: "as variantShredding",
+        read: Support::Implemented,
         ..READER_WRITER
     },
     Feature { name: "inCommitTimestamp-preview", reading: "nothing", writing: "as inCommitTimestamp", ..WRITER },

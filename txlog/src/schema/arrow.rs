@@ -30,11 +30,17 @@ use super::metadata::{FieldMetadata, key};
 use crate::error::{Error, Result};
 
 /// Arrow's key for the name of an extension type.
-pub(super) const EXTENSION_NAME: &str = "ARROW:extension:name";
+pub const EXTENSION_NAME: &str = "ARROW:extension:name";
 /// Arrow's key for the parameters of an extension type.
 const EXTENSION_METADATA: &str = "ARROW:extension:metadata";
 /// The extension type of a variant, as Arrow's Parquet reader and writer know it.
-pub(super) const VARIANT_EXTENSION: &str = "arrow.parquet.variant";
+pub const VARIANT_EXTENSION: &str = "arrow.parquet.variant";
+/// Whether a column has variants.
+#[must_use]
+pub fn is_variant(field: &ArrowField) -> bool {
+    field.metadata().get(EXTENSION_NAME).is_some_and(|name| name == VARIANT_EXTENSION)
+}
+
 /// The zone of every `timestamp`.
 pub const UTC: &str = "UTC";
 

@@ -7,7 +7,7 @@
 
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Fields as ArrowFields, Schema as ArrowSchema};
 
-use super::arrow::{EXTENSION_NAME, VARIANT_EXTENSION, metadata_from_arrow};
+use super::arrow::{is_variant, metadata_from_arrow};
 use super::data_type::{DataType, PrimitiveType, decimal};
 use super::field::{ArrayType, ColumnPath, MapType, StructField, StructType};
 use crate::error::{Error, Result};
@@ -74,8 +74,7 @@ impl Reader {
     }
 
     fn field_type(&mut self, field: &ArrowField) -> DataType {
-        let extension = field.metadata().get(EXTENSION_NAME).map(String::as_str);
-        if extension == Some(VARIANT_EXTENSION) {
+        if is_variant(field) {
             return DataType::VARIANT;
         }
         match field.data_type() {

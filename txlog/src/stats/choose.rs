@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::schema::ColumnPath;
+use crate::schema::arrow::is_variant;
 use crate::{Error, Result};
 
 const STATS_COLUMNS: &str = "delta.dataSkippingStatsColumns";
 const NUM_INDEXED_COLS: &str = "delta.dataSkippingNumIndexedCols";
 const DEFAULT_NUM_INDEXED_COLS: usize = 32;
-const EXTENSION_NAME: &str = "ARROW:extension:name";
-const VARIANT: &str = "arrow.parquet.variant";
 
 /// The leaves of `schema` that the table's properties give statistics, in the order of the schema: those that
 /// `delta.dataSkippingStatsColumns` names (a struct stands for all its leaves; a name that isn't in the schema for
@@ -50,9 +49,8 @@ fn num_indexed_columns(properties: &BTreeMap<String, String>) -> Result<usize> {
 }
 
 fn collect_leaves(field: &Field, path: &ColumnPath, leaves: &mut Vec<ColumnPath>) {
-    let variant = field.metadata().get(EXTENSION_NAME).is_some_and(|name| name == VARIANT);
     match field.data_type() {
-        DataType::Struct(children) if !variant => {
+        DataType::Struct(children) if !is_variant(field) => {
             for child in children {
                 collect_leaves(child, &path.child(child.name()), leaves);
             }
@@ -117,11 +115,12 @@ fn parse_name(text: &str) -> Option<(String, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::arrow::{EXTENSION_NAME, VARIANT_EXTENSION};
 
     fn schema() -> Schema {
         let inner = vec![Field::new("x", DataType::Int32, true), Field::new("y.z", DataType::Int32, true)];
         let variant = Field::new("v", DataType::Struct(inner.clone().into()), true)
-            .with_metadata([(EXTENSION_NAME.to_owned(), VARIANT.to_owned())].into());
+            .with_metadata([(EXTENSION_NAME.to_owned(), VARIANT_EXTENSION.to_owned())].into());
         Schema::new(vec![
             Field::new("a", DataType::Int32, true),
             Field::new("s", DataType::Struct(inner.into()), true),

@@ -1,14 +1,20 @@
 //! What is to be committed, and what its bytes are at a version.
 
+pub mod reads;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value;
 
-use crate::action::{Action, CommitInfo, Txn, to_lines};
+use crate::action::{Action, Add, CommitInfo, Metadata, Remove, Txn, to_lines};
+use crate::dv::DecodedVectors;
 use crate::error::Result;
 use crate::replay::Commit;
 use crate::version::{TimestampMs, Version};
+
+pub use reads::{Isolation, Reads, RowsRead};
 
 /// The engine and its version, as `commitInfo.engineInfo` has it.
 pub const ENGINE_INFO: &str = concat!("Lakebed/", env!("CARGO_PKG_VERSION"));
@@ -97,6 +103,14 @@ pub struct Transaction {
     pub txns: Vec<TxnUpdate>,
     /// Applications that are set back, whatever they stand at: part of a restore, which nothing may come in between.
     pub rewinds: Vec<Txn>,
+    /// How far it must not notice those that it did not see.
+    pub isolation: Isolation,
+    /// What it read of the table. `None`: nothing where it only adds files (a blind append), everything where it does
+    /// anything else.
+    pub reads: Option<Reads>,
+    /// Contents of vectors that its actions name, so that they needn't be read back where they have to be united with
+    /// another's.
+    pub vectors: DecodedVectors,
     actions: Vec<Action>,
 }
 
@@ -112,6 +126,9 @@ impl Transaction {
             user_metadata: None,
             txns: Vec::new(),
             rewinds: Vec::new(),
+            isolation: Isolation::default(),
+            reads: None,
+            vectors: DecodedVectors::default(),
             actions: Vec::new(),
         }
     }
@@ -141,6 +158,83 @@ impl Transaction {
         &self.actions
     }
 
+    /// The same transaction with other actions.
+    pub(crate) fn with_actions(self, actions: Vec<Action>) -> Transaction {
+        Transaction { actions, ..self }
+    }
+
+    /// The files that it adds.
+    pub fn adds(&self) -> impl Iterator<Item = &Add> {
+        self.actions.iter().filter_map(|action| match action {
+            Action::Add(add) => Some(add),
+            _ => None,
+        })
+    }
+
+    /// The files that it removes.
+    pub fn removes(&self) -> impl Iterator<Item = &Remove> {
+        self.actions.iter().filter_map(|action| match action {
+            Action::Remove(remove) => Some(remove),
+            _ => None,
+        })
+    }
+
+    /// The metadata that it sets.
+    #[must_use]
+    pub fn metadata(&self) -> Option<&Metadata> {
+        self.actions.iter().rev().find_map(|action| match action {
+            Action::Metadata(metadata) => Some(metadata),
+            _ => None,
+        })
+    }
+
+    /// Whether it sets protocol or metadata.
+    #[must_use]
+    pub fn sets_table(&self) -> bool {
+        self.actions.iter().any(|action| matches!(action, Action::Metadata(_) | Action::Protocol(_)))
+    }
+
+    /// Whether it only adds files and read nothing, told by what it holds and not by its kind (pitfall C8).
+    #[must_use]
+    pub fn is_blind_append(&self) -> bool {
+        let only_adds = !self.actions.iter().any(|action| {
+            matches!(action, Action::Remove(_) | Action::Cdc(_) | Action::Metadata(_) | Action::Protocol(_))
+        });
+        self.kind == Kind::Append && only_adds && self.reads.as_ref().is_none_or(|reads| *reads == Reads::nothing())
+    }
+
+    /// Whether it only puts the same rows into other files.
+    #[must_use]
+    pub fn rearranges(&self) -> bool {
+        self.kind == Kind::Rearrange
+            && self.actions.iter().all(|action| match action {
+                Action::Add(add) => !add.data_change,
+                Action::Remove(remove) => !remove.data_change,
+                Action::Cdc(_) | Action::Metadata(_) | Action::Protocol(_) => false,
+                _ => true,
+            })
+    }
+
+    /// The isolation that it runs under: [`Isolation::Snapshot`] is for those that rearrange, and who changes the table
+    /// itself misses nothing.
+    #[must_use]
+    pub fn effective_isolation(&self) -> Isolation {
+        match self.isolation {
+            Isolation::Snapshot if !self.rearranges() => Isolation::Serializable,
+            Isolation::WriteSerializable if self.sets_table() => Isolation::Serializable,
+            isolation => isolation,
+        }
+    }
+
+    /// What it read; `None`: everything.
+    pub(crate) fn read_set(&self) -> Option<Cow<'_, Reads>> {
+        match &self.reads {
+            Some(reads) => Some(Cow::Borrowed(reads)),
+            None if self.is_blind_append() => Some(Cow::Owned(Reads::nothing())),
+            None => None,
+        }
+    }
+
     /// The domains that it changes.
     pub fn domains(&self) -> impl Iterator<Item = &str> {
         self.actions.iter().filter_map(|action| match action {
@@ -160,8 +254,8 @@ impl Transaction {
             operation_parameters: Some(self.parameters.clone()),
             operation_metrics: (!self.metrics.is_empty()).then(|| self.metrics.clone()),
             read_version: stamp.read_version.and_then(|version| i64::try_from(version.0).ok()),
-            isolation_level: Some("Serializable".to_owned()),
-            is_blind_append: Some(self.kind == Kind::Append),
+            isolation_level: Some(self.effective_isolation().name().to_owned()),
+            is_blind_append: Some(self.is_blind_append()),
             engine_info: Some(ENGINE_INFO.to_owned()),
             txn_id: Some(stamp.txn_id.clone()),
             user_metadata: self.user_metadata.clone(),

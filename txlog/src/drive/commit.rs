@@ -1,5 +1,6 @@
 //! How does a transaction become a version? The shell around [`Machine`], which decides every step.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,11 +8,11 @@ use bytes::Bytes;
 
 use super::load;
 use super::store::{Landing, LogStore, PutAnswer};
-use super::tail;
+use super::{tail, vectors};
 use crate::action::{Action, CommitInfo, Metadata, Protocol};
 use crate::commit::Outcome;
 use crate::commit::machine::{Again, End, Event, Machine, Step};
-use crate::conflict::{Conflict, Verdict, Why, resolve};
+use crate::conflict::{Conflict, Known, Rebase, Verdict, Why, Winner, check_live, resolve};
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::protocol::{check_actions, check_write};
@@ -47,7 +48,8 @@ impl Default for CommitOptions {
 pub(super) struct Attempt<'a> {
     store: &'a LogStore,
     env: &'a Arc<dyn Env>,
-    transaction: &'a Transaction,
+    /// What is to be committed, changed by what it followed.
+    transaction: Cow<'a, Transaction>,
     options: &'a CommitOptions,
     txn_id: String,
     fence_id: String,
@@ -78,7 +80,7 @@ impl<'a> Attempt<'a> {
         Attempt {
             store,
             env,
-            transaction,
+            transaction: Cow::Borrowed(transaction),
             options,
             txn_id: env.uuid().to_string(),
             fence_id: env.uuid().to_string(),
@@ -159,7 +161,7 @@ impl<'a> Attempt<'a> {
 
     fn stamp_after(&self, before: Option<&Snapshot>, read: Option<Version>, txn_id: String) -> Result<Stamp> {
         let now = self.env.now();
-        let (protocol, metadata) = effective(self.transaction, before);
+        let (protocol, metadata) = effective(&self.transaction, before);
         let in_commit = match (protocol, metadata) {
             (Some(protocol), Some(metadata)) => crate::protocol::in_commit_timestamps_enabled(protocol, metadata)?,
             _ => false,
@@ -248,9 +250,10 @@ impl<'a> Attempt<'a> {
             ));
         }
         let mut snapshot = current.clone();
+        let mut touched = false;
         for winner in &winners {
-            match resolve(self.transaction, winner) {
-                Verdict::Accept => {}
+            match self.resolved(winner, &snapshot).await? {
+                Verdict::Accept(rebase) => self.rebase(&rebase).await?,
                 Verdict::AlreadyApplied { app_id, version } => {
                     return Ok(Followed::Ended(Outcome::AlreadyApplied { app_id, version }));
                 }
@@ -260,9 +263,37 @@ impl<'a> Attempt<'a> {
             }
             snapshot = Snapshot::follow(Some(&snapshot), std::slice::from_ref(winner))
                 .map_err(|e| self.named(e, winner.version))?;
+            touched |= !(winner.adds.is_empty() && winner.removes.is_empty());
+        }
+        if touched && let Err(why) = check_live(&self.transaction, &snapshot) {
+            return Ok(Followed::Ended(Outcome::Conflicted(Conflict { version: snapshot.version(), why })));
         }
         check_write(snapshot.protocol(), snapshot.metadata()).map_err(|e| self.named(e, snapshot.version()))?;
         Ok(Followed::To(Box::new(snapshot)))
+    }
+
+    /// Resolves one commit, reading the vectors that decide.
+    async fn resolved(&self, winner: &Commit, before: &Snapshot) -> Result<Verdict> {
+        let mut known = Known::default();
+        loop {
+            let verdict = resolve(&self.transaction, &Winner { commit: winner, before, known: &known });
+            let Verdict::Reject(Why::Unread { vectors: unread }) = &verdict else { return Ok(verdict) };
+            // What was read isn't asked for again.
+            let fresh = unread.iter().all(|descriptor| known.vectors.find(descriptor).is_none());
+            let read = fresh && vectors::read(self.store, unread, &mut known.vectors).await?;
+            if !read {
+                return Ok(verdict);
+            }
+        }
+    }
+
+    async fn rebase(&mut self, rebase: &Rebase) -> Result<()> {
+        if rebase.is_empty() {
+            return Ok(());
+        }
+        let stored = vectors::store(self.store, self.env, rebase.vectors()).await?;
+        self.transaction = Cow::Owned(rebase.apply(&self.transaction, &stored)?);
+        Ok(())
     }
 
     async fn end(mut self, end: End, current: &Snapshot) -> Result<Outcome> {

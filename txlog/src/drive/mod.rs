@@ -10,6 +10,7 @@
 //! | `checksum` | how is a version checksum written? |
 //! | `tail` | what has been committed since? |
 //! | `commit` | how does a transaction become a version? |
+//! | `vectors` | how are deletion vectors read and stored while a commit follows others? |
 //! | `publish` | how is a checkpoint written? |
 //! | `upload` | how does a large file get into the log, a part at a time and all at once? |
 //! | `workers` | on which threads is a checkpoint encoded? |
@@ -28,6 +29,7 @@ mod publish;
 pub mod store;
 mod tail;
 mod upload;
+mod vectors;
 mod workers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -273,3 +275,6 @@ impl Log {
         self.tip.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

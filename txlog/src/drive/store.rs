@@ -71,6 +71,11 @@ impl LogStore {
         &self.table
     }
 
+    /// The table's folder.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(super) fn landing(&self) -> Landing {
         self.landing
     }

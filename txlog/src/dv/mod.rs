@@ -5,6 +5,7 @@
 //! | [`vector`] | which positions are deleted, and which runs of rows are left? |
 //! | [`stored`] | where does a descriptor say that its vector is, and what is in those bytes? |
 //! | [`mod@file`] | how are many vectors packed into one file? |
+//! | [`decoded`] | which vectors have been decoded already? |
 //! | `portable` | how is a set of positions serialised? |
 //! | [`z85`] | how are bytes written as JSON-friendly text? |
 //!
@@ -19,12 +20,14 @@
 //!
 //! Protocol sections "Deletion Vectors" and "Deletion Vector Format".
 
+pub mod decoded;
 pub mod file;
 mod portable;
 pub mod stored;
 pub mod vector;
 pub mod z85;
 
+pub use decoded::DecodedVectors;
 pub use file::{DeletionVectorFile, inline};
 pub use stored::{FileSlice, Stored, locate};
 pub use vector::{DeletionVector, RowRun};

@@ -9,8 +9,9 @@ use arrow::array::ArrayRef;
 use arrow::buffer::BooleanBuffer;
 
 use super::Snapshot;
+use crate::action::Add;
 use crate::error::Result;
-use crate::files::{Batch, FileRef};
+use crate::files::{Batch, FileColumns, FileRef, Files};
 use crate::parallel::in_parallel;
 use crate::partition;
 use crate::predicate::{ColumnKey, Facts, Predicate, PruneInput, evict, may_match, must_match, with_rows};
@@ -63,6 +64,19 @@ impl Snapshot {
         let budget = KNOWN_BYTES.saturating_add(files.saturating_mul(KNOWN_BYTES_PER_FILE));
         evict(batches.iter().map(|batch| batch.known()), budget);
         Ok(kept)
+    }
+
+    /// For each of these files, which needn't be the snapshot's, whether it may hold a matching row; unknown means may.
+    /// Judged as [`prune`](Self::prune) judges the live ones, by the snapshot's schema.
+    ///
+    /// # Errors
+    /// As [`prune`](Self::prune).
+    pub fn may_match(&self, predicate: &Predicate, adds: &[Add]) -> Result<Vec<bool>> {
+        let named = self.named(predicate)?;
+        let files = Files::from_batches(vec![FileColumns::from_adds(adds)])?;
+        let batches: Vec<&Batch> = files.live_batches().collect();
+        let inputs = inputs(&batches, &named, files.next_prune())?;
+        Ok(inputs.iter().flat_map(|input| may_match(predicate, input).values().iter().collect::<Vec<_>>()).collect())
     }
 
     fn named(&self, predicate: &Predicate) -> Result<Vec<Named>> {

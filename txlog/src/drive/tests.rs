@@ -1,0 +1,210 @@
+//! Does a commit that follows others leave the table that the rules say?
+
+use std::collections::BTreeMap;
+
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+
+use super::*;
+use crate::action::{Action, Add, Metadata, Protocol};
+use crate::conflict::{Conflict, Why};
+use crate::dv::{DecodedVectors, DeletionVector, DeletionVectorFile};
+use crate::env::SystemEnv;
+use crate::predicate::Predicate;
+use crate::schema::{ColumnPath, DataType, StructField, StructType};
+use crate::transaction::{Kind, Reads, RowsRead};
+
+struct Place {
+    memory: Arc<InMemory>,
+    env: Arc<dyn Env>,
+}
+
+impl Place {
+    /// A table of two files, ten rows each.
+    async fn new() -> Place {
+        let place = Place { memory: Arc::new(InMemory::new()), env: SystemEnv::shared() };
+        let schema = StructType::new([StructField::nullable("k", DataType::LONG)]);
+        let features = Some(vec!["deletionVectors".to_owned()]);
+        let mut transaction = Transaction::new(Kind::Metadata, "CREATE TABLE");
+        transaction.extend([
+            Action::Protocol(Protocol {
+                min_reader_version: 3,
+                min_writer_version: 7,
+                reader_features: features.clone(),
+                writer_features: features,
+            }),
+            Action::Metadata(Metadata {
+                id: "t".into(),
+                schema_string: schema.to_json(),
+                configuration: [("delta.enableDeletionVectors".to_owned(), "true".to_owned())].into(),
+                ..Metadata::default()
+            }),
+        ]);
+        transaction.extend(["f", "g"].map(|path| Action::Add(file(path))));
+        Log::create(place.store(), Arc::clone(&place.env), &transaction).await.unwrap();
+        place
+    }
+
+    fn store(&self) -> LogStore {
+        let root = Path::from("some/table");
+        LogStore::new(self.memory.clone(), self.memory.clone(), root, "test", Landing::AtOnce)
+    }
+
+    async fn open(&self) -> Log {
+        Log::open(self.store(), Arc::clone(&self.env)).await.unwrap()
+    }
+
+    /// Deletes rows of a file by a vector that is stored, as an engine does.
+    async fn delete(&self, read: &Snapshot, path: &str, rows: &[u64]) -> Transaction {
+        let add = read.files().find(path).unwrap().to_add();
+        let mut vector: DeletionVector = rows.iter().copied().collect();
+        let mut reads = Reads::nothing().matching(Predicate::eq(ColumnPath::new(["k"]), 5));
+        reads.depend_on(path, RowsRead::Only(vector.clone()));
+        if let Some(before) = &add.deletion_vector {
+            vector = vector.union(&self.vector(before).await);
+        }
+        let mut packed = DeletionVectorFile::new(self.env.uuid()).unwrap();
+        let descriptor = packed.push(&vector).unwrap();
+        let key = Path::from(format!("some/table/{}", packed.path().as_str()));
+        self.memory.put(&key, packed.into_bytes().into()).await.unwrap();
+        let mut transaction = Transaction::new(Kind::Delete, "DELETE");
+        transaction.reads = Some(reads);
+        transaction.extend([
+            Action::Remove(add.removed(1, true)),
+            Action::Add(Add { deletion_vector: Some(descriptor), ..add }),
+        ]);
+        transaction
+    }
+
+    async fn vector(&self, descriptor: &crate::action::DeletionVectorDescriptor) -> DeletionVector {
+        let mut known = DecodedVectors::default();
+        assert!(vectors::read(&self.store(), std::slice::from_ref(descriptor), &mut known).await.unwrap());
+        known.find(descriptor).unwrap().into_owned()
+    }
+
+    /// The rows that are deleted of each file, in the newest version as it is opened cold.
+    async fn deleted(&self) -> BTreeMap<String, Vec<u64>> {
+        let mut deleted = BTreeMap::new();
+        for file in self.open().await.snapshot().files().iter() {
+            let add = file.to_add();
+            let vector = match &add.deletion_vector {
+                Some(descriptor) => self.vector(descriptor).await,
+                None => DeletionVector::new(),
+            };
+            deleted.insert(add.path, vector.iter().collect());
+        }
+        deleted
+    }
+
+    async fn num_vector_files(&self) -> usize {
+        use futures::TryStreamExt;
+        let objects: Vec<_> = self.memory.list(None).try_collect().await.unwrap();
+        objects.iter().filter(|object| object.location.as_ref().ends_with(".bin")).count()
+    }
+}
+
+fn file(path: &str) -> Add {
+    let stats = r#"{"numRecords":10,"minValues":{"k":0},"maxValues":{"k":9},"nullCount":{"k":0}}"#;
+    Add { path: path.into(), size: 100, data_change: true, stats: Some(stats.into()), ..Add::default() }
+}
+
+async fn land(log: &Log, transaction: &Transaction, read: &Snapshot) -> Outcome {
+    log.commit(transaction, Some(read), &CommitOptions::default()).await.unwrap()
+}
+
+fn deleted<const N: usize>(rows: [(&str, &[u64]); N]) -> BTreeMap<String, Vec<u64>> {
+    rows.map(|(path, rows)| (path.to_owned(), rows.to_vec())).into()
+}
+
+#[tokio::test]
+async fn deletes_of_other_rows_of_one_file_all_land() {
+    let place = Place::new().await;
+    let (ours, theirs) = (place.open().await, place.open().await);
+    let read = ours.snapshot();
+    for row in [1, 2] {
+        let snapshot = theirs.snapshot();
+        let transaction = place.delete(&snapshot, "f", &[row]).await;
+        assert!(matches!(land(&theirs, &transaction, &snapshot).await, Outcome::Committed { attempts: 1, .. }));
+    }
+    let before = place.num_vector_files().await;
+    let transaction = place.delete(&read, "f", &[7, 8]).await;
+    let snapshot = land(&ours, &transaction, &read).await.committed().unwrap();
+    assert_eq!(snapshot.version(), Version(3));
+    assert_eq!(place.deleted().await, deleted([("f", &[1, 2, 7, 8]), ("g", &[])]));
+    // The vector that ours wrote, and one for each winner that it met.
+    assert_eq!(place.num_vector_files().await, before + 3);
+    let add = snapshot.files().find("f").unwrap().to_add();
+    assert!(add.stats.unwrap().ends_with(r#""tightBounds":false}"#));
+    // The handle goes on from what it made.
+    let next = place.delete(&snapshot, "f", &[9]).await;
+    land(&ours, &next, &snapshot).await.committed().unwrap();
+    assert_eq!(place.deleted().await, deleted([("f", &[1, 2, 7, 8, 9]), ("g", &[])]));
+}
+
+#[tokio::test]
+async fn of_two_deletes_of_one_row_one_lands_and_the_other_is_told() {
+    let place = Place::new().await;
+    let (ours, theirs) = (place.open().await, place.open().await);
+    let read = ours.snapshot();
+    let transaction = place.delete(&read, "f", &[3]).await;
+    let winner = place.delete(&read, "f", &[3, 4]).await;
+    land(&theirs, &winner, &read).await.committed().unwrap();
+    let Outcome::Conflicted(conflict) = land(&ours, &transaction, &read).await else { panic!("both landed") };
+    assert_eq!(conflict, Conflict { version: Version(1), why: Why::RowsGone("f".into()) });
+    assert_eq!(place.deleted().await, deleted([("f", &[3, 4]), ("g", &[])]));
+}
+
+#[tokio::test]
+async fn deletes_of_other_files_land_without_a_look_at_any_vector() {
+    let place = Place::new().await;
+    let (ours, theirs) = (place.open().await, place.open().await);
+    let read = ours.snapshot();
+    let winner = place.delete(&read, "f", &[3]).await;
+    land(&theirs, &winner, &read).await.committed().unwrap();
+    let transaction = place.delete(&read, "g", &[3]).await;
+    let before = place.num_vector_files().await;
+    land(&ours, &transaction, &read).await.committed().unwrap();
+    assert_eq!(place.num_vector_files().await, before);
+    assert_eq!(place.deleted().await, deleted([("f", &[3]), ("g", &[3])]));
+}
+
+/// Pitfall D1: a vector that is gone isn't an empty one.
+#[tokio::test]
+async fn a_vector_that_cannot_be_read_fails_the_commit() {
+    let place = Place::new().await;
+    let (ours, theirs) = (place.open().await, place.open().await);
+    let read = ours.snapshot();
+    let winner = place.delete(&read, "f", &[3]).await;
+    land(&theirs, &winner, &read).await.committed().unwrap();
+    let transaction = place.delete(&read, "f", &[4]).await;
+    let Some(Action::Add(add)) = winner.actions().last() else { panic!("an add") };
+    let crate::dv::Stored::InFile(slice) = crate::dv::locate(add.deletion_vector.as_ref().unwrap()).unwrap() else {
+        panic!("in a file")
+    };
+    let key = Path::from(format!("some/table/{}", slice.location.relative().unwrap().as_str()));
+    place.memory.delete(&key).await.unwrap();
+    let failed = ours.commit(&transaction, Some(&read), &CommitOptions::default()).await.unwrap_err();
+    assert_eq!(failed.kind(), crate::ErrorKind::NotFound);
+    assert_eq!(place.open().await.snapshot().version(), Version(1));
+}
+
+/// A blind append lands beside everything but a change that it would have to look at (pitfalls C8, C12).
+#[tokio::test]
+async fn an_append_lands_after_a_delete_and_after_a_new_column() {
+    let place = Place::new().await;
+    let (ours, theirs) = (place.open().await, place.open().await);
+    let read = ours.snapshot();
+    let winner = place.delete(&read, "f", &[3]).await;
+    land(&theirs, &winner, &read).await.committed().unwrap();
+    let snapshot = theirs.snapshot();
+    let mut schema = (**snapshot.schema()).clone();
+    schema.fields_mut().push(StructField::nullable("new", DataType::DATE));
+    let mut alter = Transaction::new(Kind::Metadata, "ADD COLUMNS");
+    alter.push(Action::Metadata(Metadata { schema_string: schema.to_json(), ..snapshot.metadata().clone() }));
+    land(&theirs, &alter, &snapshot).await.committed().unwrap();
+    let mut append = Transaction::new(Kind::Append, "WRITE");
+    append.push(Action::Add(file("h")));
+    let snapshot = land(&ours, &append, &read).await.committed().unwrap();
+    assert_eq!((snapshot.version(), snapshot.num_files(), snapshot.schema().len()), (Version(3), 3, 2));
+}

@@ -18,11 +18,10 @@ use crate::schema::{ColumnPath, DataType, PrimitiveType, StructField, StructType
 use crate::transaction::{Reads, Transaction};
 
 /// Properties that don't matter to those who did not see them change.
-pub(super) const HARMLESS: [&str; 5] = [
+pub(super) const HARMLESS: [&str; 4] = [
     property::CHECKPOINT_INTERVAL,
     property::CHECKPOINT_WRITE_STATS_AS_JSON,
     property::CHECKPOINT_WRITE_STATS_AS_STRUCT,
-    property::DELETED_FILE_RETENTION_DURATION,
     property::PARQUET_COMPRESSION_CODEC,
 ];
 
@@ -282,6 +281,7 @@ mod tests {
             property::COLUMN_MAPPING_MODE,
             property::COLUMN_MAPPING_MAX_COLUMN_ID,
             property::LOG_RETENTION_DURATION,
+            property::DELETED_FILE_RETENTION_DURATION,
             "delta.constraints.positive",
             "delta.enableIcebergCompatV2",
             "lakebed.anything",

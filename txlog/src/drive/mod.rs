@@ -180,7 +180,8 @@ impl Log {
 
     /// Commits a transaction that read `read` (a blind append reads nothing: `None`).
     ///
-    /// Without a race: one put, and no other request. Dropping the future before it returns leaves the table right;
+    /// Without a race: one put, and no other request. Behind a commit that deleted other rows of the same files it also reads
+    /// their vectors and stores the united ones, in one put. Dropping the future before it returns leaves the table right;
     /// the transaction may or may not be in it, and its data files must be left for vacuum.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! What the table is at one version: immutable, complete, cheap to clone.
 
+mod partition;
 mod prune;
 
 use std::sync::Arc;

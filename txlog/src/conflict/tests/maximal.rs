@@ -178,6 +178,7 @@ struct By {
 
 const OURS: By = By { id: 100, file: "ours" };
 const WINNER: By = By { id: 200, file: "winner" };
+const SECOND: By = By { id: 300, file: "second" };
 
 /// `None` where there is nothing to commit.
 fn plan(op: Op, table: &Table, by: By, isolation: Isolation) -> Option<Planned> {
@@ -227,9 +228,12 @@ fn plan(op: Op, table: &Table, by: By, isolation: Isolation) -> Option<Planned> 
     Some(Planned { transaction, written: contents })
 }
 
-fn tables(statistics: Statistics) -> Vec<Table> {
+/// Rows of the first file and of the second.
+const SIZES: [(usize, usize); 6] = [(1, 0), (2, 0), (1, 1), (3, 0), (2, 1), (1, 2)];
+
+fn tables(statistics: Statistics, sizes: &[(usize, usize)]) -> Vec<Table> {
     let mut tables = Vec::new();
-    for (first, second) in [(1, 0), (2, 0), (3, 0), (1, 1), (2, 1), (1, 2)] {
+    for (first, second) in sizes.iter().copied() {
         for keys in 0..1_usize << (first + second) {
             let row = |at: usize| (at as i32 + 1, KEYS[keys >> at & 1]);
             let files = [(0..first).map(row).collect(), (first..first + second).map(row).collect::<Vec<Row>>()];
@@ -251,6 +255,11 @@ fn ops(table: &Table) -> Vec<Op> {
         ops.extend([Op::DeleteRow(id), Op::Update(id, 3 - key)]);
     }
     ops
+}
+
+/// Everything that can be done to a table.
+fn plans(table: &Table, by: By, isolation: Isolation) -> Vec<(Op, Planned)> {
+    ops(table).into_iter().filter_map(|op| Some((op, plan(op, table, by, isolation)?))).collect()
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -301,13 +310,9 @@ fn applied(rows: &[Row], (gone, added): (Vec<Row>, Vec<Row>)) -> Vec<Row> {
 
 fn tally(isolation: Isolation, statistics: Statistics) -> Tally {
     let mut tally = Tally::default();
-    for table in tables(statistics) {
-        let planned = |by: By| {
-            let plan = |op| Some((op, plan(op, &table, by, isolation)?));
-            ops(&table).into_iter().filter_map(plan).collect::<Vec<_>>()
-        };
-        let ours = planned(OURS);
-        for (op, winner) in planned(WINNER) {
+    for table in tables(statistics, &SIZES) {
+        let ours = plans(&table, OURS, isolation);
+        for (op, winner) in plans(&table, WINNER, isolation) {
             let after = table.followed_by(committed(&winner.transaction, 1), &winner.written).unwrap();
             let serial = applied(&table.rows(), op.effect(&table.rows(), WINNER.id));
             assert_eq!(after.rows(), serial, "the plan of {op:?} does what the model does");
@@ -381,4 +386,48 @@ fn write_serializable_is_unsound_by_missed_blind_appends_alone() {
     assert!(tally.unsound.keys().all(|(_, winner)| *winner == "append"), "{:?}", tally.unsound);
     assert_eq!((tally.accepted, tally.unsound.values().sum::<usize>()), (5_910, 384));
     assert_eq!(by_reason(&tally), FALSE_ABORTS.into());
+}
+
+/// Ours, changed to follow a first winner, before a second one that saw the first. How many came to both and landed, and
+/// how many of them came to other rows than one after the other.
+fn after_two(table: &Table, first: &Planned, landed: &mut [usize; 2]) {
+    let commit = committed(&first.transaction, 1);
+    let between = table.followed_by(commit.clone(), &first.written).unwrap();
+    let known = Known::default();
+    let seen = Winner { commit: &commit, before: &table.snapshot, known: &known };
+    let followed: Vec<(Op, Planned)> = plans(table, OURS, Isolation::Serializable)
+        .into_iter()
+        .filter_map(|(op, planned)| match resolve(&planned.transaction, &seen) {
+            Verdict::Accept(rebase) => {
+                Some((op, Planned { transaction: rebased(&planned.transaction, &rebase), ..planned }))
+            }
+            _ => None,
+        })
+        .collect();
+    for (_, second) in plans(&between, SECOND, Isolation::Serializable) {
+        let commit = committed(&second.transaction, 2);
+        let before_ours = between.followed_by(commit.clone(), &second.written).unwrap();
+        let seen = Winner { commit: &commit, before: &between.snapshot, known: &known };
+        for (op, ours) in &followed {
+            let Verdict::Accept(rebase) = resolve(&ours.transaction, &seen) else { continue };
+            let ours_now = rebased(&ours.transaction, &rebase);
+            let serial = applied(&before_ours.rows(), op.effect(&before_ours.rows(), OURS.id));
+            let end = before_ours.followed_by(committed(&ours_now, 3), &ours.written);
+            landed[0] += 1;
+            landed[1] += usize::from(end.is_none_or(|end| end.rows() != serial));
+        }
+    }
+}
+
+#[test]
+fn what_is_accepted_after_two_winners_is_serializable() {
+    let mut landed = [0; 2];
+    for table in tables(Statistics::Given, &SIZES[..3]) {
+        for (_, first) in plans(&table, WINNER, Isolation::Serializable) {
+            after_two(&table, &first, &mut landed);
+        }
+    }
+    println!("{landed:?}");
+    assert!(landed[0] > 1_000, "{landed:?}");
+    assert_eq!(landed[1], 0, "{landed:?}");
 }

@@ -1,13 +1,13 @@
 //! How does a rewrite become part of the table, beside other writers?
 //!
-//! A compaction depends on nothing of the table but the files it replaces. So when another commit comes first, the same
-//! outputs are committed after it as long as every file replaced is still live with the vector that was read, and the
-//! table still looks as it did; a group that lost a file, or whose file got another vector, is thrown away and planned
-//! anew. An append never costs more than another put.
+//! A compaction depends on nothing of the table but the files it replaces, and says so in its transaction. So when another
+//! commit comes first, the same outputs are committed after it as long as every file replaced is still live with the vector
+//! that was read, and the table still looks as it did; a group that lost a file, or whose file got another vector, is thrown
+//! away and planned anew. What leaves all of it alone costs no more than another put.
 //!
 //! | the other commit | ours |
 //! |---|---|
-//! | a. leaves our files, schema, properties and protocol as they are | is committed after it |
+//! | a. leaves our files, schema, properties and protocol as they are, or changes those harmlessly | the commit loop puts it after it |
 //! | b. removed a file of a group, or changed its vector | that group begins again, the others are committed |
 //! | c. changed schema, properties or protocol | all begins again |
 
@@ -19,7 +19,7 @@ use lakebed_txlog::action::{Action, Add};
 use lakebed_txlog::commit::Outcome;
 use lakebed_txlog::protocol::check_write;
 use lakebed_txlog::snapshot::Snapshot;
-use lakebed_txlog::transaction::{Kind, Transaction};
+use lakebed_txlog::transaction::{Isolation, Kind, Reads, RowsRead, Transaction};
 use lakebed_txlog::{Error, Result};
 use serde_json::Value;
 
@@ -163,6 +163,10 @@ impl Round<'_> {
         let mut transaction = Transaction::new(Kind::Rearrange, "OPTIMIZE");
         let sources = || written.iter().flat_map(|group| &group.sources);
         let outputs = || written.iter().flat_map(|group| &group.data.adds);
+        let mut reads = Reads::nothing();
+        sources().for_each(|add| reads.depend_on(add.path.as_str(), RowsRead::All));
+        transaction.reads = Some(reads);
+        transaction.isolation = Isolation::Snapshot;
         transaction.extend(sources().map(|add| Action::Remove(add.removed(now, false))));
         transaction.extend(outputs().map(|add| Action::Add(Add { data_change: false, ..add.clone() })));
         transaction.parameters = texts([

@@ -21,7 +21,7 @@ use lakebed_txlog::name::LogName;
 use lakebed_txlog::replay::Commit;
 use lakebed_txlog::segment::{LastCheckpointHint, plan as segment_of};
 use lakebed_txlog::snapshot::Snapshot;
-use lakebed_txlog::transaction::{Kind, Transaction};
+use lakebed_txlog::transaction::{Isolation, Kind, Reads, RowsRead, Transaction};
 use lakebed_txlog::{Error, Result, Version};
 use object_store::ObjectStoreExt;
 use serde::Serialize;
@@ -302,15 +302,19 @@ async fn restamp_files(store: &TableStore, env: &Arc<dyn Env>, paths: &[String])
     let snapshot = table.snapshot();
     let layout = TableLayout::new(snapshot.metadata(), snapshot.column_mapping())?;
     let mut transaction = Transaction::new(Kind::Rearrange, "COMPUTE STATS");
+    transaction.isolation = Isolation::Snapshot;
+    let mut reads = Reads::nothing();
     let mut count = 0_u64;
     for add in live(&snapshot, paths) {
         let stats = restamp::statistics(store, &layout, &add).await?;
+        reads.depend_on(add.path.as_str(), RowsRead::All);
         transaction.push(Action::Add(Add { stats: Some(stats), data_change: false, ..add }));
         count += 1;
     }
     if count == 0 {
         return Ok("no file with wrong statistics is live any more".to_owned());
     }
+    transaction.reads = Some(reads);
     transaction.metrics = [("numRestampedFiles".to_owned(), Value::String(count.to_string()))].into();
     let version = committed(&table, &transaction, &snapshot).await?;
     Ok(format!("version {version} has statistics made anew of {count} files"))

@@ -12,8 +12,7 @@ use lakebed_txlog::drive::CommitOptions;
 use lakebed_txlog::dv::{DeletionVector, DeletionVectorFile};
 use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::stats::loosened;
-use lakebed_txlog::transaction::Kind;
-use lakebed_txlog::transaction::Transaction;
+use lakebed_txlog::transaction::{Kind, Reads, RowsRead, Transaction};
 use lakebed_txlog::{Error, Result, Version};
 use object_store::{ObjectStoreExt, PutPayload};
 use serde::Serialize;
@@ -59,7 +58,7 @@ enum How {
 enum Change {
     Nothing,
     Remove { add: Add, rows: u64 },
-    Vector { add: Add, vector: DeletionVector, num_records: u64, rows: u64 },
+    Vector { add: Add, vector: DeletionVector, matching: DeletionVector, num_records: u64 },
     Rewrite { add: Add, rows: u64 },
 }
 
@@ -73,8 +72,8 @@ struct Planned {
 }
 
 impl Table {
-    /// Deletes the rows for which a SQL condition is true, in one commit. When another commit comes in between, the
-    /// delete is planned anew.
+    /// Deletes the rows for which a SQL condition is true, in one commit. When another commit comes in between that the
+    /// delete would have had to see, it is planned anew; where both deleted other rows of a file, their vectors are united.
     ///
     /// Reads the condition's columns of the files that statistics and partitions don't rule out. The condition itself
     /// is not written to the log.
@@ -151,7 +150,7 @@ impl Table {
         }
         let vector = match &add.deletion_vector {
             Some(dv) => read_vector(self.store(), dv).await?.union(&matching),
-            None => matching,
+            None => matching.clone(),
         };
         vector.check_rows(num_records)?;
         if vector.cardinality() == num_records {
@@ -159,7 +158,7 @@ impl Table {
         }
         Ok(match how {
             How::Rewrite => Change::Rewrite { add, rows },
-            How::Vectors | How::WholeFile => Change::Vector { add, vector, num_records, rows },
+            How::Vectors | How::WholeFile => Change::Vector { add, vector, matching, num_records },
         })
     }
 
@@ -167,6 +166,7 @@ impl Table {
     async fn carry_out(&self, snapshot: &Snapshot, filter: &Filter, changes: Vec<Change>) -> Result<Planned> {
         let now = self.env().now().0;
         let mut transaction = Transaction::new(Kind::Delete, "DELETE");
+        let mut reads = Reads::nothing().matching(filter.predicate().clone());
         let mut deletion = nothing(snapshot.clone());
         let mut file = DeletionVectorFile::new(self.env().uuid())?;
         let mut files = Vec::new();
@@ -174,13 +174,17 @@ impl Table {
             match change {
                 Change::Nothing => {}
                 Change::Remove { add, rows } => {
+                    reads.depend_on(add.path.as_str(), RowsRead::All);
                     transaction.push(Action::Remove(add.removed(now, true)));
                     deletion.num_rows += rows;
                     deletion.num_files_removed += 1;
                 }
-                Change::Vector { add, vector, num_records, rows } => {
+                Change::Vector { add, vector, matching, num_records } => {
                     transaction.push(Action::Remove(add.removed(now, true)));
                     let descriptor = file.push(&vector)?;
+                    deletion.num_rows += matching.cardinality();
+                    reads.depend_on(add.path.as_str(), RowsRead::Only(matching));
+                    transaction.vectors.insert(&descriptor, vector);
                     let stats = Some(loosened(add.stats.as_deref(), num_records));
                     transaction.push(Action::Add(Add {
                         deletion_vector: Some(descriptor),
@@ -188,10 +192,10 @@ impl Table {
                         data_change: true,
                         ..add
                     }));
-                    deletion.num_rows += rows;
                     deletion.num_vectors += 1;
                 }
                 Change::Rewrite { add, rows } => {
+                    reads.depend_on(add.path.as_str(), RowsRead::All);
                     let written = self.rewrite(snapshot, &add, filter).await?;
                     transaction.push(Action::Remove(add.removed(now, true)));
                     transaction.extend(written.adds.iter().cloned().map(Action::Add));
@@ -201,6 +205,7 @@ impl Table {
                 }
             }
         }
+        transaction.reads = Some(reads);
         let vectors = if file.is_empty() { None } else { Some(self.upload(file).await?) };
         let number = |count: u64| Value::String(count.to_string());
         transaction.metrics = [

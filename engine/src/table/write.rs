@@ -11,10 +11,10 @@ use lakebed_txlog::action::{Action, DomainMetadata, Metadata, PartitionValues};
 use lakebed_txlog::commit::Outcome;
 use lakebed_txlog::conflict::Conflict;
 use lakebed_txlog::drive::CommitOptions;
+use lakebed_txlog::predicate::Predicate;
 use lakebed_txlog::schema::{ColumnMappingMode, StructType, merge};
 use lakebed_txlog::snapshot::Snapshot;
-use lakebed_txlog::transaction::Kind;
-use lakebed_txlog::transaction::{Transaction, TxnUpdate};
+use lakebed_txlog::transaction::{Kind, Reads, Transaction, TxnUpdate};
 use lakebed_txlog::{Error, Result};
 use serde_json::Value;
 
@@ -126,6 +126,8 @@ impl Table {
         let mut transaction = self.append_transaction(&snapshot, &files, options);
         if let Some(metadata) = merged {
             transaction.kind = Kind::Metadata;
+            // New columns that can be NULL: no row had to be looked at for them.
+            transaction.reads = Some(Reads::nothing());
             transaction.push(Action::Metadata(metadata));
         }
         let read = (transaction.kind == Kind::Metadata).then_some(&snapshot);
@@ -145,7 +147,8 @@ impl Table {
     /// Puts a stream of batches in place of the table's rows, or of those in the partitions that it touches, in one
     /// commit. What is replaced stays readable at earlier versions until it is vacuumed.
     ///
-    /// When another commit comes in between, what is to be replaced is chosen anew.
+    /// When another commit comes in between that adds to what is to be replaced, or takes from it, what is to be replaced is
+    /// chosen anew.
     ///
     /// # Errors
     /// As [`append`](Self::append); [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for partitions of a table
@@ -169,7 +172,8 @@ impl Table {
         let files = self.write_files(&snapshot, &metadata, given, batches, options.write.as_ref()).boxed().await?;
         let until = self.env().monotonic() + options.commit.deadline;
         loop {
-            let (transaction, removed) = self.overwrite_transaction(&snapshot, replace, &files, options);
+            let planned = self.overwrite_transaction(&snapshot, replace, &files, options);
+            let (transaction, removed) = planned.map_err(|e| self.named(e))?;
             let outcome = self.commit(&transaction, Some(&snapshot), &options.commit).await?;
             if !self.may_plan_again(&outcome, until) {
                 return self.written(outcome, files, removed).await;
@@ -237,10 +241,17 @@ impl Table {
         replace: Replace,
         files: &DataFiles,
         options: &OverwriteOptions,
-    ) -> (Transaction, usize) {
+    ) -> Result<(Transaction, usize)> {
         let touched: BTreeSet<&PartitionValues> = files.adds.iter().map(|add| &add.partition_values).collect();
         let now = self.env().now().0;
         let mut transaction = Transaction::new(Kind::Overwrite, "WRITE");
+        transaction.reads = Some(match replace {
+            Replace::Table => Reads::table(),
+            Replace::Partitions => {
+                let partitions = touched.iter().map(|values| snapshot.in_partition(values)).collect::<Result<_>>()?;
+                Reads::nothing().matching(Predicate::Or(partitions))
+            }
+        });
         let mut removed = 0;
         for file in snapshot.files().iter() {
             let replaced = match replace {
@@ -256,7 +267,7 @@ impl Table {
         transaction.metrics = metrics(files, removed);
         transaction.user_metadata.clone_from(&options.user_metadata);
         transaction.extend(files.adds.iter().cloned().map(Action::Add));
-        (transaction, removed)
+        Ok((transaction, removed))
     }
 
     /// What a commit's outcome means to the caller. Files that no commit has named, and never will, are taken back.

@@ -11,9 +11,9 @@
 //! | [`rebase`] | what changes in a transaction that follows? |
 //! | `live` | is what a transaction removes there, and what it adds not? |
 //!
-//! [`resolve()`] is pure, and refuses what it doesn't decide in detail. `docs/CONFLICTS.md` is the matrix, made of the same
-//! data as the tests, a test a cell. The rules compare what ours *read* and *writes* with what the winner's actions *do*,
-//! whatever either is called:
+//! [`resolve()`] is pure, and refuses what it doesn't decide in detail. `docs/CONFLICTS.md` is the matrix, made of the
+//! same data as the tests, a test a cell. The rules compare what ours *read* and *writes* with what the winner's
+//! actions *do*, whatever either is called:
 //!
 //! | | ours | the winner | |
 //! |---|---|---|---|
@@ -31,14 +31,14 @@
 //! | L | looked for rows by a condition | adds files that may hold such | refused, naming the files; `WriteSerializable` doesn't look at blind appends, `Snapshot` at none |
 //!
 //! In K and L, a commit that only rearranges files adds no row and takes none away, but a row that ours depends on may
-//! stand elsewhere after it. What L judges by is the evaluator of file skipping, over the statistics of the added files:
-//! unknown means may match.
+//! stand elsewhere after it. What L judges by is the evaluator of file skipping, over the statistics of the added
+//! files: unknown means may match.
 //!
 //! **Contents of vectors** are looked up in what the caller has decoded ([`Known`]); one that is lacking makes a refusal
 //! that names it ([`Why::Unread`]). So the function stays pure, asks only for the vectors that the outcome hangs on
-//! (mostly none), needs no second function that guesses which those are, and a caller that can't read has a sound answer
-//! all the same: it is a refusal. [`Why::MayMatch`] works alike: it names the files in which someone who looks may find no
-//! match ([`Known::without_match`]).
+//! (mostly none), needs no second function that guesses which those are, and a caller that can't read has a sound
+//! answer all the same: it is a refusal. [`Why::MayMatch`] works alike: it names the files in which someone who looks
+//! may find no match ([`Known::without_match`]).
 
 pub mod rebase;
 pub mod resolve;

@@ -126,8 +126,8 @@ impl Pair<'_> {
         Ok(Written::United(Box::new(Unite { live: theirs.1.clone(), vector, num_records })))
     }
 
-    /// J: of every partition in which ours removes a file that they moved, ours must remove all that they moved. What they
-    /// put into it is removed in their place. Rows don't change their partition.
+    /// J: of every partition in which ours removes a file that they moved, ours must remove all that they moved. What
+    /// they put into it is removed in their place. Rows don't change their partition.
     fn follow_moved(&self, moved: &BTreeSet<&str>, rebase: &mut Rebase) -> Result<(), Why> {
         let mut sources: BTreeSet<&PartitionValues> = BTreeSet::new();
         let mut ours: BTreeSet<&PartitionValues> = BTreeSet::new();
@@ -226,8 +226,8 @@ impl Pair<'_> {
     }
 }
 
-/// Whether each file may hold a row of which one of the conditions is true. Where the commit changes the schema as well,
-/// its files are of another than the one that is at hand.
+/// Whether each file may hold a row of which one of the conditions is true. Where the commit changes the schema as
+/// well, its files are of another than the one that is at hand.
 fn may_match(reads: &Reads, winner: &Winner<'_>, adds: &[Add]) -> Vec<bool> {
     let unknown = || vec![true; adds.len()];
     if winner.commit.metadata.is_some() {

@@ -1,7 +1,8 @@
 //! Is what a transaction removes there, and what it adds not?
 //!
-//! The rules have seen to it before; this looks once more at the table that a transaction is about to be committed to, and
-//! depends on none of them (pitfalls C10, C11). O(files that it touches), by the index of paths that following built.
+//! The rules have seen to it before; this looks once more at the table that a transaction is about to be committed to,
+//! and depends on none of them (pitfalls C10, C11). O(files that it touches), by the index of paths that following
+//! built.
 
 use super::touched::{Touch, Touched};
 use super::why::Why;

@@ -1,8 +1,8 @@
 //! What changes in a transaction that follows?
 //!
-//! A decision, and the pure step after it: whoever carries it out stores the [`vectors`](Rebase::vectors) first, in one file,
-//! and hands their descriptors to [`apply`](Rebase::apply). A file that was written for a commit which then loses again is
-//! named by nothing, and vacuum's.
+//! A decision, and the pure step after it: whoever carries it out stores the [`vectors`](Rebase::vectors) first, in one
+//! file, and hands their descriptors to [`apply`](Rebase::apply). A file that was written for a commit which then loses
+//! again is named by nothing, and vacuum's.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
 //! Which rules decide, and in which order?
 //!
-//! The letters are those of the [module](super)'s table. Cost: O(ours + winner) look-ups by path, and one pruning pass over
-//! the winner's adds for each condition that ours read. No request.
+//! The letters are those of the [module](super)'s table. Cost: O(ours + winner) look-ups by path, and one pruning pass
+//! over the winner's adds for each condition that ours read. No request.
 
 use std::collections::BTreeSet;
 
@@ -19,8 +19,8 @@ use crate::transaction::{Kind, Transaction};
 pub struct Winner<'a> {
     /// The commit.
     pub commit: &'a Commit,
-    /// The table before it. What ours read, with every winner before this one: their changes of the table were accepted.
-    /// Its files aren't looked at.
+    /// The table before it. What ours read, with every winner before this one: their changes of the table were
+    /// accepted. Its files aren't looked at.
     pub before: &'a Snapshot,
     /// What has been read beyond the commit.
     pub known: &'a Known,
@@ -31,8 +31,8 @@ pub struct Winner<'a> {
 pub struct Known {
     /// Contents of vectors that its actions, or ours, name.
     pub vectors: DecodedVectors,
-    /// Paths of files that it added, which were read and hold no row that ours looked for: of which one of the conditions
-    /// that ours read is true.
+    /// Paths of files that it added, which were read and hold no row that ours looked for: of which one of the
+    /// conditions that ours read is true.
     pub without_match: BTreeSet<String>,
 }
 

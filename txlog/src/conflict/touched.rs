@@ -52,8 +52,8 @@ impl<'a> Touched<'a> {
 #[derive(Debug)]
 pub(super) struct Theirs<'a> {
     pub(super) touched: Touched<'a>,
-    /// It only put rows of files that it removes into others. A commit that removes nothing and says so of its adds isn't
-    /// believed: its files are looked at as new ones.
+    /// It only put rows of files that it removes into others. A commit that removes nothing and says so of its adds
+    /// isn't believed: its files are looked at as new ones.
     pub(super) rearranges: bool,
     /// It only added new rows, and says that it read none.
     pub(super) blind: bool,

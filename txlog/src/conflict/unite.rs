@@ -1,9 +1,9 @@
 //! When do two deletes of one file become one vector?
 //!
-//! Both began from the base `b`: the winner's vector is `w`, ours `c`, and ours depends on the rows `m` (what it deletes,
-//! and what it looked at). Ours may follow when the winner deleted none of them, `(w∖b) ∩ (m ∪ c∖b) = ∅`; the file then
-//! has the vector `w ∪ c`. Both must only have deleted: `b ⊆ w` and `b ⊆ c`. A row that came back would be deleted again
-//! by `w ∪ c`, or never be looked at by ours.
+//! Both began from the base `b`: the winner's vector is `w`, ours `c`, and ours depends on the rows `m` (what it
+//! deletes, and what it looked at). Ours may follow when the winner deleted none of them, `(w∖b) ∩ (m ∪ c∖b) = ∅`; the
+//! file then has the vector `w ∪ c`. Both must only have deleted: `b ⊆ w` and `b ⊆ c`. A row that came back would be
+//! deleted again by `w ∪ c`, or never be looked at by ours.
 
 use crate::dv::DeletionVector;
 

@@ -1,7 +1,7 @@
 //! How are deletion vectors read and stored while a commit follows others?
 //!
-//! Cost: one range request for each vector of a file that both changed, up to three a file, [`PARALLEL_READS`] at a time; and
-//! one put for all that are united. No request where no file was changed by both.
+//! Cost: one range request for each vector of a file that both changed, up to three a file, [`PARALLEL_READS`] at a
+//! time; and one put for all that are united. No request where no file was changed by both.
 
 use std::sync::Arc;
 
@@ -20,11 +20,12 @@ use crate::path::{DataLocation, DataPath};
 const MAX_VECTORS: usize = 1_024;
 const PARALLEL_READS: usize = 8;
 
-/// Reads these vectors into `known`. `false` where they are too many, or one isn't in the table's folder: then none is kept.
+/// Reads these vectors into `known`. `false` where they are too many, or one isn't in the table's folder: then none is
+/// kept.
 ///
 /// # Errors
-/// [`Corrupt`](crate::ErrorKind::Corrupt) for one that is damaged; those of the store, [`NotFound`](crate::ErrorKind::NotFound)
-/// for one that isn't there.
+/// [`Corrupt`](crate::ErrorKind::Corrupt) for one that is damaged; those of the store,
+/// [`NotFound`](crate::ErrorKind::NotFound) for one that isn't there.
 pub(super) async fn read(
     store: &LogStore,
     wanted: &[DeletionVectorDescriptor],

@@ -1,8 +1,8 @@
 //! What of the table did a transaction depend on?
 //!
 //! A transaction that doesn't say has read everything. One that says names two things: conditions, so that a row which
-//! another commit adds and of which one is true would have changed its outcome (a phantom, pitfall C9), and rows of files,
-//! so that a commit which removes or changes one of them would have.
+//! another commit adds and of which one is true would have changed its outcome (a phantom, pitfall C9), and rows of
+//! files, so that a commit which removes or changes one of them would have.
 
 use std::collections::BTreeMap;
 
@@ -79,8 +79,8 @@ impl Reads {
         Reads { every_file: true, ..Reads::nothing().matching(Predicate::Const(Some(true))) }
     }
 
-    /// Rows of which this is true were looked for, and all of them were found. A condition whose value may differ between
-    /// two evaluations is [`Predicate::Unknown`] (pitfall C15).
+    /// Rows of which this is true were looked for, and all of them were found. A condition whose value may differ
+    /// between two evaluations is [`Predicate::Unknown`] (pitfall C15).
     #[must_use]
     pub fn matching(mut self, predicate: Predicate) -> Reads {
         self.predicates.push(predicate);

@@ -222,8 +222,8 @@ fn the_document_is_made_of_these_rows() {
     }
 }
 
-/// Pairs that aren't decided in detail are refused, and these are they: compactions are not followed to their outputs, and
-/// nothing follows a change of the protocol.
+/// Pairs that aren't decided in detail are refused, and these are they: compactions are not followed to their outputs,
+/// and nothing follows a change of the protocol.
 #[test]
 fn what_is_not_implemented_is_refused() {
     let refused = |letter: char| {

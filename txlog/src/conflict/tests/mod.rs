@@ -10,6 +10,7 @@
 
 mod matrix;
 mod maximal;
+mod mutants;
 mod ours;
 mod rules;
 mod winners;

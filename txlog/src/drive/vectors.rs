@@ -40,11 +40,9 @@ pub(super) async fn read(
     {
         return Ok(false);
     }
-    let vectors: Vec<DeletionVector> = stream::iter(wanted)
-        .map(|descriptor| read_one(store, descriptor))
-        .buffered(PARALLEL_READS)
-        .try_collect()
-        .await?;
+    // Made before they are awaited: a closure kept across an await takes `Send` from every caller's future.
+    let reads: Vec<_> = wanted.iter().map(|descriptor| read_one(store, descriptor)).collect();
+    let vectors: Vec<DeletionVector> = stream::iter(reads).buffered(PARALLEL_READS).try_collect().await?;
     for (descriptor, vector) in wanted.iter().zip(vectors) {
         known.insert(descriptor, vector);
     }

@@ -12,6 +12,7 @@
 //! | [`open`] | how many dependent round trips, and requests, does opening a table take? |
 //! | [`pitfalls`] | do we repeat what went wrong elsewhere? |
 //! | [`pruning`] | does a file with a matching row ever get dropped? |
+//! | [`scan`] | which bytes of a data file does a scan fetch? |
 //! | [`s3`] | what is a real S3 server's address? |
 //! | [`store`] | does every store keep what the engine relies on? |
 //! | [`tidy`] | is the house in order? |
@@ -31,5 +32,6 @@ mod open;
 mod pitfalls;
 mod pruning;
 mod s3;
+mod scan;
 mod store;
 mod tidy;

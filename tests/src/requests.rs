@@ -1,6 +1,7 @@
 //! Which requests does a table make of its store? A store that remembers each, and passes it on.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -9,7 +10,7 @@ use futures::stream::BoxStream;
 use lakebed::store::TableStore;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    CopyOptions, GetOptions, GetRange, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
@@ -41,6 +42,8 @@ pub struct Request {
     pub kind: Kind,
     /// Of which object, or below which prefix.
     pub key: String,
+    /// Which bytes a read asked for, where it asked for some.
+    pub range: Option<Range<u64>>,
 }
 
 impl Request {
@@ -77,7 +80,11 @@ impl Requests {
     }
 
     fn add(&self, kind: Kind, key: Option<&Path>) {
-        self.lock().push(Request { kind, key: key.map(ToString::to_string).unwrap_or_default() });
+        self.add_range(kind, key, None);
+    }
+
+    fn add_range(&self, kind: Kind, key: Option<&Path>, range: Option<Range<u64>>) {
+        self.lock().push(Request { kind, key: key.map(ToString::to_string).unwrap_or_default(), range });
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Request>> {
@@ -136,7 +143,11 @@ impl ObjectStore for Recording {
 
     // `get_ranges` is left as it is: it asks this for every range, so that each counts.
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.requests.add(if options.head { Kind::Head } else { Kind::Get }, Some(location));
+        let range = match &options.range {
+            Some(GetRange::Bounded(range)) => Some(range.clone()),
+            _ => None,
+        };
+        self.requests.add_range(if options.head { Kind::Head } else { Kind::Get }, Some(location), range);
         self.inner.get_opts(location, options).await
     }
 

@@ -1,4 +1,7 @@
 //! How are the bytes of data files fetched?
+//!
+//! A footer is fetched once for all the pieces in which a file is read, with the end of the file before it: page indexes are
+//! there mostly, and the whole of a small file. What lies in it isn't fetched again.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -23,27 +26,46 @@ use parquet::file::FOOTER_SIZE;
 use parquet::file::metadata::{
     FileMetaData, FooterTail, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataReader,
 };
+use tokio::sync::OnceCell;
 
 use crate::store::TableStore;
 
-/// Fetched at the end of a file in the hope that the footer is in it.
+/// Fetched at the end of a file in the hope that the footer is in it, and page indexes.
 const FOOTER_GUESS_BYTES: u64 = 64 << 10;
-/// Footers kept, for files that are read in several pieces.
-const KEPT_FOOTERS: usize = 32;
+/// Ends of files kept, for those that are read in several pieces.
+const KEPT_ENDS: usize = 32;
 
 /// How many rows the log says that a file has: the footer must agree where deleted rows are told by position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ExpectedRows(pub(super) u64);
 
-/// Footers kept, the oldest first.
-type Footers = VecDeque<(Path, Arc<ParquetMetaData>)>;
+/// The end of a file.
+#[derive(Clone, Debug)]
+struct End {
+    footer: Arc<ParquetMetaData>,
+    /// Where `bytes` begin in the file.
+    start: u64,
+    bytes: Bytes,
+}
+
+impl End {
+    /// Bytes of the file, where they lie in its end.
+    fn slice(&self, range: &Range<u64>) -> Option<Bytes> {
+        let from = usize::try_from(range.start.checked_sub(self.start)?).ok()?;
+        let to = usize::try_from(range.end.checked_sub(self.start)?).ok()?;
+        (from <= to && to <= self.bytes.len()).then(|| self.bytes.slice(from..to))
+    }
+}
+
+/// Ends kept, the oldest first. Who asks for one that is being fetched waits for it.
+type Ends = VecDeque<(Path, Arc<OnceCell<End>>)>;
 
 /// Reads the data files of one version of a table.
 #[derive(Clone)]
 pub(super) struct DataFiles {
     store: TableStore,
     version: Version,
-    footers: Arc<Mutex<Footers>>,
+    ends: Arc<Mutex<Ends>>,
 }
 
 impl fmt::Debug for DataFiles {
@@ -72,30 +94,35 @@ impl ParquetFileReaderFactory for DataFiles {
 
 impl DataFiles {
     pub(super) fn new(store: &TableStore, version: Version) -> DataFiles {
-        DataFiles { store: store.clone(), version, footers: Arc::default() }
+        DataFiles { store: store.clone(), version, ends: Arc::default() }
     }
 
     /// The footer of a file: one request, two where it is larger than usual.
     pub(super) async fn footer(&self, path: &Path, size: u64) -> Result<Arc<ParquetMetaData>, Error> {
-        if let Some(kept) = self.kept(path) {
-            return Ok(kept);
-        }
+        Ok(self.end(path, size).await?.footer)
+    }
+
+    async fn end(&self, path: &Path, size: u64) -> Result<End, Error> {
         let named = |e: Error| e.path(path.as_ref()).version(self.version).table(self.store.url().to_string());
-        let read = self.read_footer(path, size).await.map_err(named)?;
-        let mut footers = self.footers.lock().unwrap_or_else(PoisonError::into_inner);
-        if footers.len() >= KEPT_FOOTERS {
-            footers.pop_front();
+        let cell = self.kept(path);
+        cell.get_or_try_init(|| self.read_end(path, size)).await.cloned().map_err(named)
+    }
+
+    /// Where the end of a file is kept, or will be.
+    fn kept(&self, path: &Path) -> Arc<OnceCell<End>> {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, cell)) = ends.iter().find(|(kept, _)| kept == path) {
+            return Arc::clone(cell);
         }
-        footers.push_back((path.clone(), Arc::clone(&read)));
-        Ok(read)
+        if ends.len() >= KEPT_ENDS {
+            ends.pop_front();
+        }
+        let cell = Arc::default();
+        ends.push_back((path.clone(), Arc::clone(&cell)));
+        cell
     }
 
-    fn kept(&self, path: &Path) -> Option<Arc<ParquetMetaData>> {
-        let footers = self.footers.lock().unwrap_or_else(PoisonError::into_inner);
-        footers.iter().find(|(kept, _)| kept == path).map(|(_, footer)| Arc::clone(footer))
-    }
-
-    async fn read_footer(&self, path: &Path, size: u64) -> Result<Arc<ParquetMetaData>, Error> {
+    async fn read_end(&self, path: &Path, size: u64) -> Result<End, Error> {
         let no_parquet = |why: &str| {
             Error::corrupt(format!("a data file isn't Parquet: {why}"))
                 .hint("restore the file, or an earlier version of the table")
@@ -126,7 +153,8 @@ impl DataFiles {
         let decoded = std::panic::catch_unwind(|| ParquetMetaDataReader::decode_metadata(&encoded));
         let decoded = decoded.map_err(|_| no_parquet("its footer is damaged"))?;
         let decoded = decoded.map_err(|e| no_parquet("its footer is damaged").because(e))?;
-        Ok(Arc::new(without_arrow_schema(decoded)))
+        let footer = Arc::new(without_arrow_schema(decoded));
+        Ok(End { footer, start: size - end.len() as u64, bytes: end })
     }
 
     async fn bytes(&self, path: &Path, range: Range<u64>) -> Result<Bytes, Error> {
@@ -186,6 +214,10 @@ struct DataFile {
 }
 
 impl DataFile {
+    async fn end(&self) -> parquet::errors::Result<End> {
+        self.files.end(&self.path, self.size).await.map_err(external)
+    }
+
     async fn metadata(&self) -> Result<Arc<ParquetMetaData>, Error> {
         let footer = self.files.footer(&self.path, self.size).await?;
         let rows = footer.file_metadata().num_rows();
@@ -213,7 +245,13 @@ impl AsyncFileReader for DataFile {
             let error = Error::corrupt("the footer of a data file points outside of it").path(self.path.as_ref());
             return std::future::ready(Err(external(error.version(self.files.version)))).boxed();
         }
-        self.files.bytes(&self.path, range).map_err(external).boxed()
+        async move {
+            match self.end().await?.slice(&range) {
+                Some(bytes) => Ok(bytes),
+                None => self.files.bytes(&self.path, range).await.map_err(external),
+            }
+        }
+        .boxed()
     }
 
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, parquet::errors::Result<Vec<Bytes>>> {
@@ -221,6 +259,10 @@ impl AsyncFileReader for DataFile {
             if ranges.iter().any(|range| range.end > self.size || range.start > range.end) {
                 let error = Error::corrupt("the footer of a data file points outside of it").path(self.path.as_ref());
                 return Err(external(error.version(self.files.version)));
+            }
+            let end = self.end().await?;
+            if let Some(kept) = ranges.iter().map(|range| end.slice(range)).collect() {
+                return Ok(kept);
             }
             let got = self.files.store.data().get_ranges(&self.path, &ranges).await;
             let got = got.map_err(|e| external(self.files.error(e, &self.path)))?;

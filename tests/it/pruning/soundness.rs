@@ -9,6 +9,7 @@ use lakebed_txlog::stats::{ParsedStats, StatsCollector, StatsColumn, loosened};
 use proptest::prelude::*;
 
 use super::model::{Asked, COLUMNS, NUM_STORED, Row, Value, batch, data_type, path, pool};
+use crate::machine::variable;
 
 /// A file: its rows, which of them are deleted, and whether its statistics are lost.
 #[derive(Clone, Debug)]
@@ -180,10 +181,10 @@ fn asked() -> impl Strategy<Value = Asked> {
     })
 }
 
-/// At least 10⁴ cases; `PROPTEST_CASES` asks for more.
+/// 10⁴ cases, 10⁶ in the long form.
 fn cases() -> ProptestConfig {
-    let config = ProptestConfig::default();
-    ProptestConfig { cases: config.cases.max(10_000), ..config }
+    let cases = if variable("LAKEBED_SOAK").is_some() { 1_000_000 } else { 10_000 };
+    ProptestConfig { cases, ..ProptestConfig::default() }
 }
 
 proptest! {

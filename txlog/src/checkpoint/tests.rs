@@ -263,17 +263,22 @@ fn reopened(contents: Contents, version: Version) -> Snapshot {
     Snapshot::from_checkpoint(version, state).unwrap()
 }
 
-/// So many cases, of some milliseconds each, and 2,500 times as many where `LAKEBED_SOAK` is set.
-fn cases(quick: u32) -> ProptestConfig {
-    let factor = if process_variable("LAKEBED_SOAK").is_some() { 2_500 } else { 1 };
-    ProptestConfig { cases: quick * factor, ..ProptestConfig::default() }
+/// So many cases, of ten milliseconds and more, where somebody waits; more in CI, a hundred times those in the long form.
+fn cases(quick: u32, in_ci: u32) -> ProptestConfig {
+    let is_set = |name: &str| process_variable(name).is_some();
+    let cases = match (is_set("LAKEBED_SOAK"), is_set("CI")) {
+        (true, _) => 100 * in_ci,
+        (false, true) => in_ci,
+        (false, false) => quick,
+    };
+    ProptestConfig { cases, ..ProptestConfig::default() }
 }
 
 const AS_JSON: &str = "delta.checkpoint.writeStatsAsJson";
 const AS_STRUCT: &str = "delta.checkpoint.writeStatsAsStruct";
 
 proptest! {
-    #![proptest_config(cases(300))]
+    #![proptest_config(cases(300, 10_000))]
 
     #[test]
     fn a_classic_checkpoint_is_the_state_of_its_commits(
@@ -293,7 +298,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(100))]
+    #![proptest_config(cases(100, 1_000))]
 
     #[test]
     fn classic_multi_part_and_v2_checkpoints_are_equal(

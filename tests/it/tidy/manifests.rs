@@ -80,9 +80,45 @@ pub(super) fn unlinted(sources: &[Source]) -> Vec<Finding> {
     free.map(|m| m.finding(0, "takes the workspace's lints: `[lints] workspace = true`")).collect()
 }
 
+/// Dependencies of our crates that the lock file of a workspace beside lacks: `cargo --locked` refuses to build it.
+pub(super) fn stale_locks(sources: &[Source]) -> Vec<Finding> {
+    let mut out = Vec::new();
+    for lock in sources.iter().filter(|s| s.path.ends_with("/Cargo.lock")) {
+        for manifest in members(sources) {
+            let Some(name) = package(manifest) else { continue };
+            let begin = format!("[[package]]\nname = \"{name}\"\n");
+            let Some(at) = lock.text.find(&begin) else { continue };
+            let locked = lock.text[at..].split("\n\n").next().unwrap_or_default();
+            let needed = manifest.text.split("\n[").find_map(|section| section.strip_prefix("dependencies]\n"));
+            let names = needed.unwrap_or_default().lines().filter_map(|line| line.split(['.', ' ', '=']).next());
+            let lacking = names.filter(|name| !name.is_empty() && !name.starts_with('#'));
+            let lacking = lacking
+                .filter(|name| ![format!(" \"{name}\""), format!(" \"{name} ")].iter().any(|n| locked.contains(n)));
+            out.extend(
+                lacking.map(|lacking| lock.finding(at, format!("{name} needs `{lacking}`: run cargo metadata there"))),
+            );
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lock_file_beside_that_lacks_a_dependency_is_found() {
+        let [manifest] = manifest("lakebed-txlog", "[dependencies]\narrow.workspace = true\nzstd.workspace = true\n");
+        let lock = |locked: &str| {
+            let text = format!(
+                "version = 4\n\n[[package]]\nname = \"lakebed-txlog\"\ndependencies = [\n{locked}]\n\n[[package]]\nname = \"zstd\"\n"
+            );
+            Source::new("benches/side_by_side/Cargo.lock", &text)
+        };
+        let stale = |locked: &str| stale_locks(&[Source::new(&manifest.path, &manifest.text), lock(locked)]).len();
+        assert_eq!(stale(" \"arrow\",\n \"zstd 0.13.3\",\n"), 0);
+        assert_eq!(stale(" \"arrow\",\n"), 1);
+    }
 
     fn manifest(name: &str, dependencies: &str) -> [Source; 1] {
         let text = format!("[package]\nname = \"{name}\"\n\n[lints]\nworkspace = true\n\n{dependencies}");

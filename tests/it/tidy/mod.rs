@@ -33,6 +33,7 @@ house! {
     a_crate_uses_only_those_to_its_left => manifests::out_of_order,
     versions_stand_in_the_workspace => manifests::own_versions,
     every_member_takes_the_lints => manifests::unlinted,
+    locks_beside_know_what_our_crates_need => manifests::stale_locks,
     no_module_imports_itself_through_others => modules::import_cycles,
     every_file_is_reached => modules::dead_files,
     modules_are_named_after_their_question => names::catch_all_modules,

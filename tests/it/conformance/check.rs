@@ -25,6 +25,8 @@ pub(super) enum Problem {
 pub(super) struct Checked {
     pub(super) problems: Vec<Problem>,
     pub(super) files_left: FilesLeft,
+    /// Conditions that leave more files than Spark leaves.
+    pub(super) missed: Vec<String>,
 }
 
 impl Checked {

@@ -17,6 +17,7 @@ pub(super) struct Report {
     total: Counts,
     by_feature: BTreeMap<String, Counts>,
     files_left: FilesLeft,
+    missed: Vec<String>,
     faults: Vec<String>,
 }
 
@@ -50,6 +51,7 @@ impl Report {
             total: Counts::default(),
             by_feature: BTreeMap::new(),
             files_left: FilesLeft::default(),
+            missed: Vec::new(),
             faults: Vec::new(),
         }
     }
@@ -58,9 +60,8 @@ impl Report {
     pub(super) fn add(&mut self, case: &Case, checked: &Checked, reason: Option<&str>) {
         let verdict = verdict(checked, reason);
         self.total.count(&verdict);
-        self.files_left.ours += checked.files_left.ours;
-        self.files_left.sparks += checked.files_left.sparks;
-        self.files_left.all += checked.files_left.all;
+        self.files_left.add(checked.files_left);
+        self.missed.extend(checked.missed.iter().map(|missed| format!("{}: {missed}", case.name)));
         for feature in &case.features {
             self.by_feature.entry(feature.clone()).or_default().count(&verdict);
         }
@@ -69,9 +70,9 @@ impl Report {
         }
     }
 
-    /// The cases that failed, and why.
-    pub(super) fn faults(&self) -> &[String] {
-        &self.faults
+    /// The cases that failed, and why; and whether skipping, over all of them, misses its goal.
+    pub(super) fn faults(&self) -> Vec<String> {
+        self.faults.iter().cloned().chain(self.files_left.fault()).collect()
     }
 
     /// Prints the counts, around the test harness's capture.
@@ -81,8 +82,8 @@ impl Report {
         for (feature, counts) in self.by_feature.iter().map(|(f, c)| (f.clone(), *c)).chain(total) {
             out.push_str(&format!("{feature:<44} {:>6}  {:>6}  {:>7}\n", counts.passed, counts.failed, counts.not_yet));
         }
-        let FilesLeft { ours, sparks, all } = self.files_left;
-        out.push_str(&format!("files left by conditions: {ours} of {all}; Spark leaves {sparks}\n"));
+        out.push_str(&format!("skipping: {}\n", self.files_left));
+        self.missed.iter().for_each(|missed| out.push_str(&format!("  {missed}\n")));
         let _ = std::io::stdout().lock().write_all(out.as_bytes());
     }
 }
@@ -126,4 +127,13 @@ fn a_listed_case_may_be_refused_and_nothing_else() {
     assert!(matches!(verdict(&wrong, Some("why")), Verdict::Failed(_)));
     assert!(matches!(verdict(&Checked::default(), Some("why")), Verdict::Failed(_)));
     assert!(matches!(verdict(&Checked::default(), None), Verdict::Passed));
+}
+
+#[test]
+fn a_report_whose_conditions_leave_more_files_than_sparks_is_at_fault() {
+    let mut report = Report::new("a test");
+    report.files_left.add(FilesLeft::of_one(2, 2, 3));
+    assert!(report.faults().is_empty());
+    report.files_left.add(FilesLeft::of_one(3, 2, 3));
+    assert_eq!(report.faults().len(), 1);
 }

@@ -26,6 +26,14 @@ pub(crate) fn corpus() -> Option<PathBuf> {
     plain(&path)
 }
 
+/// The folder of workload specs: `LAKEBED_SPECS`, else the conformance corpus, which has some.
+pub(crate) fn specs() -> Option<PathBuf> {
+    match variable("LAKEBED_SPECS") {
+        Some(path) => Some(plain(Path::new(&path)).unwrap_or_else(|| panic!("LAKEBED_SPECS: {path} is no folder"))),
+        None => corpus(),
+    }
+}
+
 /// The folder's path without `..`, which no absolute path in a log may have; `None` when there is no such folder.
 fn plain(folder: &Path) -> Option<PathBuf> {
     folder.canonicalize().ok().filter(|folder| folder.is_dir())

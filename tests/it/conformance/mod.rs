@@ -12,7 +12,9 @@
 //! | [`variants`] | what does a variant say, in canonical JSON? |
 //! | [`refuse`] | does a writer keep off what it can't keep right? |
 //! | [`not_yet`] | which cases may still be refused? |
+//! | [`pool`] | what does each answer, in time and without a panic? |
 //! | [`report`] | how many pass, by feature? |
+//! | [`specs`] | do we answer upstream's workload specs as they say? |
 //!
 //! A case passes, or it fails. One on the list of [`not_yet`] has to fail, and with nothing but errors: wrong rows, a
 //! panic and a hang fail the run whatever the list says.
@@ -21,19 +23,18 @@ mod case;
 mod check;
 mod not_yet;
 mod place;
+mod pool;
 mod refuse;
 mod report;
 mod rows;
 mod skipping;
 mod snapshot;
+mod specs;
 mod travel;
 mod variants;
 
-use std::path::Path;
-use std::sync::mpsc;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use case::Case;
 use check::{Checked, Problem};
@@ -41,8 +42,8 @@ use report::Report;
 
 use crate::machine;
 
-/// A case that takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// What a clone may be made to carry.
+const MAX_OWN_BYTES: u64 = 5_000_000;
 
 #[test]
 fn every_table_of_our_own_corpus_answers_as_its_case_says() {
@@ -63,7 +64,8 @@ fn run(corpus: &str, folder: &Path) {
     assert!(!cases.is_empty(), "{} has no case", folder.display());
     let list = not_yet::list();
     let mut report = Report::new(corpus);
-    for (case, checked) in cases.iter().zip(check_all(&cases)) {
+    let checks = pool::ask_all(&cases, |case| Box::pin(check::check(case)), |fault| Checked::of(Problem::Wrong(fault)));
+    for (case, checked) in cases.iter().zip(checks) {
         report.add(case, &checked, list.get(&case.name).map(String::as_str));
     }
     report.print();
@@ -71,50 +73,24 @@ fn run(corpus: &str, folder: &Path) {
     assert!(faults.is_empty(), "{} of {} cases of {corpus}:\n{}", faults.len(), cases.len(), faults.join("\n"));
 }
 
-/// Checks every case, as many at once as there are cores, in the order given.
-fn check_all(cases: &[Arc<Case>]) -> Vec<Checked> {
-    let workers = thread::available_parallelism().map_or(2, usize::from);
-    let (next, done) = (Mutex::new(0), Mutex::new(cases.iter().map(|_| None).collect::<Vec<_>>()));
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                loop {
-                    let at = {
-                        let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
-                        *next += 1;
-                        *next - 1
-                    };
-                    let Some(case) = cases.get(at) else { break };
-                    let checked = in_time(case);
-                    done.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(checked);
-                }
-            });
-        }
-    });
-    done.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
-}
-
-/// Checks one case on a thread of its own, which is left behind when it hangs.
-fn in_time(case: &Arc<Case>) -> Checked {
-    let (answer, checked) = mpsc::channel();
-    let subject = Arc::clone(case);
-    let thread = thread::Builder::new().name(case.name.clone()).spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let _ = answer.send(runtime.block_on(check::check(&subject)));
-    });
-    let thread = thread.unwrap();
-    match checked.recv_timeout(PATIENCE) {
-        Ok(checked) => checked,
-        Err(mpsc::RecvTimeoutError::Timeout) => {
-            Checked::of(Problem::Wrong(format!("hangs: no answer in {} s", PATIENCE.as_secs())))
-        }
-        Err(mpsc::RecvTimeoutError::Disconnected) => {
-            let payload = thread.join().err();
-            let text = payload.as_ref().and_then(|payload| {
-                let text = payload.downcast_ref::<String>().map(String::as_str);
-                text.or_else(|| payload.downcast_ref::<&str>().copied())
-            });
-            Checked::of(Problem::Wrong(format!("panics: {}", text.unwrap_or("without a message"))))
+#[test]
+fn our_own_corpus_is_small_and_its_index_lists_every_case() {
+    let corpus = machine::repository().join("tests/corpus");
+    let listed: Vec<PathBuf> = case::of_folder(&corpus).into_iter().map(|case| case.folder).collect();
+    let (mut bytes, mut cases, mut todo) = (0, Vec::new(), vec![corpus]);
+    while let Some(folder) = todo.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let entry = entry.unwrap();
+            match entry.file_type().unwrap().is_dir() {
+                true => todo.push(entry.path()),
+                false => bytes += entry.metadata().unwrap().len(),
+            }
+            if entry.file_name() == "case.json" {
+                cases.push(folder.clone());
+            }
         }
     }
+    assert!(bytes <= MAX_OWN_BYTES, "{bytes} bytes");
+    cases.retain(|case| !listed.contains(case));
+    assert!(cases.is_empty(), "not in index.json: {cases:?}");
 }

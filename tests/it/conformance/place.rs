@@ -34,6 +34,11 @@ impl Place {
         Place::to_change(case)
     }
 
+    /// A table that isn't a case's, where it lies. It is not to be changed.
+    pub(super) fn as_it_lies(root: &Path) -> Place {
+        Place { root: root.to_owned(), copy: None, outside: Vec::new() }
+    }
+
     /// A copy.
     pub(super) fn to_change(case: &Case) -> Place {
         let copy = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{
@@ -71,29 +71,33 @@ pub(super) async fn scan(
 /// Scans a snapshot and compares its rows with an expectation.
 pub(super) async fn check(what: &str, store: &TableStore, snapshot: &Snapshot, expected: &Path, checked: &mut Checked) {
     match scan(store, snapshot, &ScanRequest::default()).await {
-        Ok((schema, batches)) => compare(what, expected, &schema, &batches, checked),
+        Ok((schema, batches)) => compare(what, &[expected.to_owned()], &schema, &batches, checked),
         Err(error) => checked.refused(&format!("scanning {what}"), &error),
     }
 }
 
-/// Compares rows with an expectation, as multisets.
-fn compare(what: &str, expected: &Path, schema: &Schema, got: &[RecordBatch], checked: &mut Checked) {
-    let file = File::open(expected).unwrap_or_else(|e| panic!("{}: {e}", expected.display()));
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+/// Compares rows with an expectation in Parquet files, as multisets.
+pub(super) fn compare(what: &str, expected: &[PathBuf], schema: &Schema, got: &[RecordBatch], checked: &mut Checked) {
     let names = |schema: &Schema| schema.fields().iter().map(|f| f.name().clone()).collect::<BTreeSet<_>>();
     // Void columns may be left out of an expectation: they hold nothing.
     let is_void = |name: &String| schema.field_with_name(name).is_ok_and(|f| *f.data_type() == DataType::Null);
-    let (mut ours, theirs) = (names(schema), names(reader.schema()));
-    ours.retain(|name| theirs.contains(name) || !is_void(name));
-    if ours != theirs {
-        return checked.wrong(format!("{what} has the columns {ours:?} instead of {theirs:?}"));
-    }
     let mut difference = Difference::default();
-    for batch in reader.build().unwrap() {
-        difference.add(&batch.unwrap(), &theirs, -1);
+    let mut compared = BTreeSet::new();
+    for path in expected {
+        let file = File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        let (mut ours, theirs) = (names(schema), names(reader.schema()));
+        ours.retain(|name| theirs.contains(name) || !is_void(name));
+        if ours != theirs {
+            return checked.wrong(format!("{what} has the columns {ours:?} instead of {theirs:?}"));
+        }
+        for batch in reader.build().unwrap() {
+            difference.add(&batch.unwrap(), &theirs, -1);
+        }
+        compared = theirs;
     }
     for batch in got {
-        difference.add(batch, &theirs, 1);
+        difference.add(batch, &compared, 1);
     }
     let (missing, rows_missing) = difference.shown(|n| n < 0);
     let (extra, rows_extra) = difference.shown(|n| n > 0);
@@ -129,7 +133,8 @@ fn value(array: &dyn Array, row: usize, out: &mut String) {
         }
         DataType::Date32 => write!(out, "day {}", array.as_primitive::<Date32Type>().value(row)),
         DataType::Timestamp(unit, zone) => {
-            let kind = if zone.is_some() { "at" } else { "ntz" };
+            // Nanoseconds are Parquet's INT96, in which Spark writes instants, and nothing else.
+            let kind = if zone.is_some() || *unit == TimeUnit::Nanosecond { "at" } else { "ntz" };
             write!(out, "{kind} {}", micros(array, row, *unit))
         }
         DataType::Utf8 => text(array.as_string::<i32>().value(row), out),

@@ -7,7 +7,9 @@
 //! | [`requests`] | how many requests does it take? |
 //! | [`killed`] | what is left of a writer that is killed at a random moment? |
 //! | [`contention`] | do all commits of many writers land? |
+//! | [`beside`] | do deletes of rows of one file, made at the same time, all land? |
 
+mod beside;
 mod contention;
 mod killed;
 pub(crate) mod place;

@@ -58,6 +58,6 @@ pub fn decode_json(bytes: &[u8]) -> Result<Contents> {
 pub enum Wanted {
     /// All that the protocol names.
     All,
-    /// Those of the table as a whole, no file's: [`TABLE_ACTIONS`].
+    /// Those of the table as a whole, no file's: [`TABLE_ACTIONS`](super::schema::TABLE_ACTIONS).
     Table,
 }

@@ -43,7 +43,7 @@ pub(super) struct ExpectedRows(pub(super) u64);
 #[derive(Clone, Debug)]
 struct End {
     footer: Arc<ParquetMetaData>,
-    /// Where `bytes` begin in the file.
+    /// Where `bytes`, at most [`FOOTER_GUESS_BYTES`], begin in the file.
     start: u64,
     bytes: Bytes,
 }
@@ -154,7 +154,9 @@ impl DataFiles {
         let decoded = decoded.map_err(|_| no_parquet("its footer is damaged"))?;
         let decoded = decoded.map_err(|e| no_parquet("its footer is damaged").because(e))?;
         let footer = Arc::new(without_arrow_schema(decoded));
-        Ok(End { footer, start: size - end.len() as u64, bytes: end })
+        // The bytes of a larger footer are of no more use.
+        let kept = if end.len() as u64 <= FOOTER_GUESS_BYTES { end } else { Bytes::new() };
+        Ok(End { footer, start: size - kept.len() as u64, bytes: kept })
     }
 
     async fn bytes(&self, path: &Path, range: Range<u64>) -> Result<Bytes, Error> {

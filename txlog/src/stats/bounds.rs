@@ -9,7 +9,7 @@ use arrow::datatypes::{
     Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
-use chrono::{DateTime, Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, Timelike};
 
 use crate::{Error, Result};
 
@@ -158,6 +158,48 @@ impl Bounds {
     }
 }
 
+/// The lower bound of the value at `row`, which isn't null, as JSON: as of its array alone, without making that.
+///
+/// # Errors
+/// As [`Bounds::of`].
+pub(super) fn min_of_row(array: &dyn Array, row: usize) -> Result<Option<String>> {
+    match value_at(array, row) {
+        Some(value) => Ok(min_to_json(&value)),
+        None => Ok(Bounds::of(&array.slice(row, 1))?.to_json().0),
+    }
+}
+
+/// The upper bound, likewise.
+///
+/// # Errors
+/// As [`Bounds::of`].
+pub(super) fn max_of_row(array: &dyn Array, row: usize) -> Result<Option<String>> {
+    match value_at(array, row) {
+        Some(value) => Ok(max_to_json(&value)),
+        None => Ok(Bounds::of(&array.slice(row, 1))?.to_json().1),
+    }
+}
+
+/// A value of the types that tables have most; `None` for the others.
+fn value_at(array: &dyn Array, row: usize) -> Option<Value> {
+    Some(match array.data_type() {
+        DataType::Int32 => Value::Integer(array.as_primitive_opt::<Int32Type>()?.value(row).into()),
+        DataType::Int64 => Value::Integer(array.as_primitive_opt::<Int64Type>()?.value(row)),
+        DataType::Float64 => Value::Float(array.as_primitive_opt::<Float64Type>()?.value(row)),
+        DataType::Date32 => Value::Date(array.as_primitive_opt::<Date32Type>()?.value(row).into()),
+        DataType::Timestamp(TimeUnit::Microsecond, zone) => Value::Timestamp {
+            ticks: array.as_primitive_opt::<TimestampMicrosecondType>()?.value(row),
+            per_second: 1_000_000,
+            zoned: if zone.is_some() { Zoned::Utc } else { Zoned::WallClock },
+        },
+        DataType::Utf8 => {
+            let text = array.as_string_opt::<i32>()?.value(row);
+            Value::Text(first_chars(text, STRING_LIMIT_CHARS + 1).to_owned())
+        }
+        _ => return None,
+    })
+}
+
 fn numeric<T: ArrowNumericType>(array: &dyn Array, value: impl Fn(T::Native) -> Value) -> Bounds {
     let Some(array): Option<&PrimitiveArray<T>> = array.as_primitive_opt() else { return Bounds::Unbounded };
     let (Some(min), Some(max)) = (compute::min(array), compute::max(array)) else { return Bounds::Empty };
@@ -224,7 +266,7 @@ fn exact_to_json(value: &Value) -> Option<String> {
         Value::Decimal { unscaled, scale } => Some(decimal_text(*unscaled, *scale)),
         Value::Date(days) => {
             let date = i32::try_from(*days).ok().and_then(NaiveDate::from_epoch_days).filter(in_four_digits)?;
-            Some(format!("\"{}\"", date.format("%Y-%m-%d")))
+            Some(format!("\"{date}\""))
         }
         Value::Float(_) | Value::Text(_) | Value::Timestamp { .. } => None,
     }
@@ -234,7 +276,10 @@ fn time_to_json(ms: i128, zoned: Zoned) -> Option<String> {
     let time = DateTime::from_timestamp_millis(i64::try_from(ms).ok()?)?.naive_utc();
     in_four_digits(&time.date()).then(|| {
         let zone = if zoned == Zoned::Utc { "Z" } else { "" };
-        format!("\"{}{zone}\"", time.format("%Y-%m-%dT%H:%M:%S%.3f"))
+        // Without strftime, which parses its pattern for every value.
+        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+        let ms = time.and_utc().timestamp_subsec_millis();
+        format!("\"{}T{hour:02}:{minute:02}:{second:02}.{ms:03}{zone}\"", time.date())
     })
 }
 

@@ -14,7 +14,7 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit, TimestampMicrosecondType};
 
-use super::bounds::Bounds;
+use super::bounds::{max_of_row, min_of_row};
 use super::column::StatsColumn;
 use super::read::{NUM_RECORDS, TIGHT_BOUNDS};
 use super::scan::{Kind, Values, Wanted};
@@ -152,26 +152,33 @@ impl StatsStruct {
     pub fn to_texts(&self, parsed: &StructArray) -> Result<StringArray> {
         let num_records = descend(parsed, &[NUM_RECORDS]);
         let tight_bounds = descend(parsed, &[TIGHT_BOUNDS]);
+        let tight_bounds = tight_bounds.as_ref().and_then(|array| array.as_boolean_opt());
+        let below = KINDS.map(|(name, _)| parsed.column_by_name(name).and_then(|array| array.as_struct_opt()));
         let mut texts = StringBuilder::with_capacity(parsed.len(), parsed.len() * 64);
+        let mut text = String::new();
         for row in 0..parsed.len() {
             if parsed.is_null(row) {
                 texts.append_null();
                 continue;
             }
-            let mut members = Vec::new();
+            text.clear();
             if let Some(count) = num_records.as_ref().and_then(|array| integer(array, row)) {
-                members.push(format!("\"{NUM_RECORDS}\":{count}"));
+                text.push_str(&format!(",\"{NUM_RECORDS}\":{count}"));
             }
-            for ((name, kind), nodes) in KINDS.iter().zip(&self.trees) {
-                let below = parsed.column_by_name(name).and_then(|array| array.as_struct_opt());
-                let object = below.map(|below| object(nodes, below, row, *kind)).transpose()?.flatten();
-                members.push(format!("\"{name}\":{}", object.as_deref().unwrap_or("{}")));
+            for (((name, kind), nodes), below) in KINDS.iter().zip(&self.trees).zip(&below) {
+                text.push_str(&format!(",\"{name}\":"));
+                let written = match below {
+                    Some(below) => write_object(nodes, below, row, *kind, &mut text)?,
+                    None => false,
+                };
+                if !written {
+                    text.push_str("{}");
+                }
             }
-            let tight = tight_bounds.as_ref().and_then(|array| array.as_boolean_opt());
-            if let Some(tight) = tight.filter(|tight| tight.is_valid(row)) {
-                members.push(format!("\"{TIGHT_BOUNDS}\":{}", tight.value(row)));
+            if let Some(tight) = tight_bounds.filter(|tight| tight.is_valid(row)) {
+                text.push_str(&format!(",\"{TIGHT_BOUNDS}\":{}", tight.value(row)));
             }
-            texts.append_value(format!("{{{}}}", members.join(",")));
+            texts.append_value(format!("{{{}}}", text.get(1..).unwrap_or_default()));
         }
         Ok(texts.finish())
     }
@@ -278,23 +285,49 @@ fn integer(array: &ArrayRef, row: usize) -> Option<i64> {
     array.is_valid(row).then(|| array.value(row))
 }
 
-/// The object of the columns that have a value in `row`; `None` when none has.
-fn object(nodes: &[(String, Node)], parent: &StructArray, row: usize, kind: Kind) -> Result<Option<String>> {
+/// Writes the object of the columns that have a value in `row`; whether any has. Where none has, nothing is written.
+fn write_object(
+    nodes: &[(String, Node)],
+    parent: &StructArray,
+    row: usize,
+    kind: Kind,
+    text: &mut String,
+) -> Result<bool> {
     if parent.is_null(row) {
-        return Ok(None);
+        return Ok(false);
     }
-    let mut members = Vec::new();
+    let start = text.len();
     for ((name, node), array) in nodes.iter().zip(parent.columns()) {
-        let value = match (node, array.as_struct_opt()) {
-            (Node::Struct(children), Some(below)) => object(children, below, row, kind)?,
-            (Node::Struct(_), None) => None,
-            (Node::Leaf(_), _) => leaf(array, row, kind)?,
+        let before = text.len();
+        text.push(if before == start { '{' } else { ',' });
+        write_key(name, text)?;
+        let written = match (node, array.as_struct_opt()) {
+            (Node::Struct(children), Some(below)) => write_object(children, below, row, kind, text)?,
+            (Node::Struct(_), None) => false,
+            (Node::Leaf(_), _) => match leaf(array, row, kind)? {
+                Some(value) => {
+                    text.push_str(&value);
+                    true
+                }
+                None => false,
+            },
         };
-        if let (Some(value), Ok(key)) = (value, serde_json::to_string(name)) {
-            members.push(format!("{key}:{value}"));
+        if !written {
+            text.truncate(before);
         }
     }
-    Ok((!members.is_empty()).then(|| format!("{{{}}}", members.join(","))))
+    let any = text.len() > start;
+    if any {
+        text.push('}');
+    }
+    Ok(any)
+}
+
+fn write_key(name: &str, text: &mut String) -> Result<()> {
+    let key = serde_json::to_string(name).map_err(|e| Error::bug("a name that JSON can't say").because(e))?;
+    text.push_str(&key);
+    text.push(':');
+    Ok(())
 }
 
 fn leaf(array: &ArrayRef, row: usize, kind: Kind) -> Result<Option<String>> {
@@ -306,8 +339,8 @@ fn leaf(array: &ArrayRef, row: usize, kind: Kind) -> Result<Option<String>> {
     }
     match kind {
         Kind::NullCount => Ok(integer(array, row).map(|count| count.to_string())),
-        Kind::Min => Ok(Bounds::of(&array.slice(row, 1))?.to_json().0),
-        Kind::Max => Ok(Bounds::of(&array.slice(row, 1))?.to_json().1),
+        Kind::Min => min_of_row(array, row),
+        Kind::Max => max_of_row(array, row),
     }
 }
 
@@ -315,6 +348,7 @@ fn leaf(array: &ArrayRef, row: usize, kind: Kind) -> Result<Option<String>> {
 mod tests {
     use arrow::array::{Date32Array, Decimal128Array, Float64Array, Int8Array, Int32Array, TimestampMicrosecondArray};
 
+    use super::super::bounds::Bounds;
     use super::*;
     use crate::schema::ColumnPath;
 
@@ -385,6 +419,46 @@ mod tests {
         assert_eq!(statistics.from_texts(&again).unwrap(), parsed);
         assert_eq!(statistics.from_parsed(&parsed).unwrap(), parsed);
         assert!(statistics.is_covered_by(statistics.fields()));
+    }
+
+    #[test]
+    fn bounds_of_a_row_are_those_of_its_array_alone() {
+        let micros =
+            vec![0, 1, -1, 999, 1_704_067_200_123_456, -62_135_596_800_000_000, 253_402_300_799_999_999, i64::MAX];
+        let days = [0, -1, 19_782, -719_162, -719_163, 2_932_896, 2_932_897, i32::MIN];
+        let long = ["x".repeat(40), "é".repeat(33), char::MAX.to_string().repeat(70)];
+        let arrays: Vec<ArrayRef> = vec![
+            Arc::new(Int8Array::from(vec![i8::MIN, 0, i8::MAX])),
+            Arc::new(Int32Array::from(vec![i32::MIN, 0, i32::MAX])),
+            Arc::new(Int64Array::from(vec![i64::MIN, 0, i64::MAX])),
+            Arc::new(Float64Array::from(vec![
+                0.0,
+                -0.0,
+                0.1,
+                -1e300,
+                f64::NAN,
+                -f64::NAN,
+                f64::INFINITY,
+                f64::NEG_INFINITY,
+            ])),
+            Arc::new(Date32Array::from(days.to_vec())),
+            Arc::new(TimestampMicrosecondArray::from(micros.clone()).with_timezone("UTC")),
+            Arc::new(TimestampMicrosecondArray::from(micros)),
+            Arc::new(StringArray::from_iter_values(["", "\"\\\n"].into_iter().chain(long.iter().map(String::as_str)))),
+            Arc::new(
+                Decimal128Array::from(vec![1, -125, 12_345_678_901_234_567]).with_precision_and_scale(20, 2).unwrap(),
+            ),
+        ];
+        let mut some = 0;
+        for array in &arrays {
+            for row in 0..array.len() {
+                let alone = Bounds::of(&array.slice(row, 1)).unwrap().to_json();
+                let of_row = (min_of_row(array, row).unwrap(), max_of_row(array, row).unwrap());
+                assert_eq!(of_row, alone, "row {row} of {}", array.data_type());
+                some += usize::from(alone.0.is_some());
+            }
+        }
+        assert!(some > 30, "{some} bounds");
     }
 
     #[test]

@@ -28,6 +28,8 @@
 //! bounds on outside input stand in [`limits`].
 
 pub mod action;
+#[cfg(test)]
+mod cases;
 pub mod checkpoint;
 pub mod checksum;
 pub mod commit;
@@ -40,7 +42,7 @@ pub mod files;
 pub mod head;
 pub mod limits;
 pub mod name;
-pub mod parallel;
+mod parallel;
 pub mod partition;
 pub mod path;
 pub mod predicate;

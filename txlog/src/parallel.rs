@@ -17,7 +17,7 @@ const MAX_THREADS: usize = 8;
 ///
 /// # Panics
 /// Where `work` does.
-pub fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
+pub(crate) fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
     let threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS).min(count);
     if threads <= 1 {
         return (0..count).map(work).collect();

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::action::{Action, Add, DeletionVectorDescriptor, DomainMetadata, Metadata, Protocol, Remove, Sidecar, Txn};
-use crate::env::process_variable;
+use crate::cases::cases;
 use crate::files::Files;
 use crate::replay::{Commit, State};
 use crate::snapshot::Snapshot;
@@ -261,17 +261,6 @@ fn reopened(contents: Contents, version: Version) -> Snapshot {
     contents.actions.into_iter().for_each(|action| state.take(action));
     state.tombstones = contents.removes.into_iter().map(Arc::new).collect();
     Snapshot::from_checkpoint(version, state).unwrap()
-}
-
-/// So many cases, of ten milliseconds and more, where somebody waits; more in CI, a hundred times those in the long form.
-fn cases(quick: u32, in_ci: u32) -> ProptestConfig {
-    let is_set = |name: &str| process_variable(name).is_some();
-    let cases = match (is_set("LAKEBED_SOAK"), is_set("CI")) {
-        (true, _) => 100 * in_ci,
-        (false, true) => in_ci,
-        (false, false) => quick,
-    };
-    ProptestConfig { cases, ..ProptestConfig::default() }
 }
 
 const AS_JSON: &str = "delta.checkpoint.writeStatsAsJson";

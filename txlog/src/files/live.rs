@@ -266,6 +266,7 @@ mod tests {
 
     use super::*;
     use crate::action::DeletionVectorDescriptor;
+    use crate::cases::cases;
 
     fn add(path: &str, dv: u8, size: i64) -> Add {
         Add {
@@ -349,14 +350,8 @@ mod tests {
         assert!(files.find("f0").is_none() && files.find("f1").is_some());
     }
 
-    /// 10⁴ cases, 10⁶ in the long form.
-    fn cases() -> ProptestConfig {
-        let cases = if crate::env::process_variable("LAKEBED_SOAK").is_some() { 1_000_000 } else { 10_000 };
-        ProptestConfig { cases, ..ProptestConfig::default() }
-    }
-
     proptest! {
-        #![proptest_config(cases())]
+        #![proptest_config(cases(1_000, 10_000))]
 
         /// Commits in a row on top of a checkpoint equal a map that is changed in place, and the files of a checkpoint
         /// written there.

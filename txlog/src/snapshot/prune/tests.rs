@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::action::{Add, DeletionVectorDescriptor, Metadata, Protocol};
+use crate::cases::cases;
 use crate::checkpoint::{Draft, Encoder, decode_parquet};
 use crate::files::Files;
 use crate::predicate::{Comparison, Literal, Literals};
@@ -199,14 +200,8 @@ fn reopened(snapshot: &Snapshot) -> Snapshot {
     Snapshot::from_checkpoint(snapshot.version(), state).unwrap()
 }
 
-/// 10⁴ cases, 10⁶ in the long form.
-fn cases() -> ProptestConfig {
-    let cases = if crate::env::process_variable("LAKEBED_SOAK").is_some() { 1_000_000 } else { 10_000 };
-    ProptestConfig { cases, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(cases(1_000, 10_000))]
 
     /// Whole batches, what is known of them shared and forgotten, text read through a checkpoint: each file is judged as
     /// if it stood alone.

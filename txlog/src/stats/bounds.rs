@@ -1,6 +1,8 @@
 //! The smallest and largest values of one leaf, in memory that doesn't grow with the file.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 
 use arrow::array::{Array, AsArray, PrimitiveArray};
 use arrow::compute::{self, cast};
@@ -158,14 +160,16 @@ impl Bounds {
     }
 }
 
-/// The lower bound of the value at `row`, which isn't null, as JSON: as of its array alone, without making that.
+/// Writes the lower bound of the value at `row`, which isn't null, as JSON, as of its array alone and without making
+/// that; whether there is one. Where there is none, nothing is written.
 ///
 /// # Errors
 /// As [`Bounds::of`].
-pub(super) fn min_of_row(array: &dyn Array, row: usize) -> Result<Option<String>> {
+pub(super) fn write_min_of_row(array: &dyn Array, row: usize, out: &mut String) -> Result<bool> {
     match value_at(array, row) {
-        Some(value) => Ok(min_to_json(&value)),
-        None => Ok(Bounds::of(&array.slice(row, 1))?.to_json().0),
+        Some(Simple::Text(text)) => Ok(write_min_of_text(text, out)),
+        Some(Simple::Other(value)) => Ok(write_min(&value, out)),
+        None => Ok(append(out, Bounds::of(&array.slice(row, 1))?.to_json().0)),
     }
 }
 
@@ -173,16 +177,30 @@ pub(super) fn min_of_row(array: &dyn Array, row: usize) -> Result<Option<String>
 ///
 /// # Errors
 /// As [`Bounds::of`].
-pub(super) fn max_of_row(array: &dyn Array, row: usize) -> Result<Option<String>> {
+pub(super) fn write_max_of_row(array: &dyn Array, row: usize, out: &mut String) -> Result<bool> {
     match value_at(array, row) {
-        Some(value) => Ok(max_to_json(&value)),
-        None => Ok(Bounds::of(&array.slice(row, 1))?.to_json().1),
+        Some(Simple::Text(text)) => Ok(write_max_of_text(text, out)),
+        Some(Simple::Other(value)) => Ok(write_max(&value, out)),
+        None => Ok(append(out, Bounds::of(&array.slice(row, 1))?.to_json().1)),
     }
 }
 
-/// A value of the types that tables have most; `None` for the others.
-fn value_at(array: &dyn Array, row: usize) -> Option<Value> {
-    Some(match array.data_type() {
+fn append(out: &mut String, json: Option<String>) -> bool {
+    json.is_some_and(|json| {
+        out.push_str(&json);
+        true
+    })
+}
+
+/// A value of the types that tables have most.
+enum Simple<'a> {
+    Text(&'a str),
+    Other(Value),
+}
+
+/// `None` for other types.
+fn value_at(array: &dyn Array, row: usize) -> Option<Simple<'_>> {
+    Some(Simple::Other(match array.data_type() {
         DataType::Int32 => Value::Integer(array.as_primitive_opt::<Int32Type>()?.value(row).into()),
         DataType::Int64 => Value::Integer(array.as_primitive_opt::<Int64Type>()?.value(row)),
         DataType::Float64 => Value::Float(array.as_primitive_opt::<Float64Type>()?.value(row)),
@@ -192,12 +210,9 @@ fn value_at(array: &dyn Array, row: usize) -> Option<Value> {
             per_second: 1_000_000,
             zoned: if zone.is_some() { Zoned::Utc } else { Zoned::WallClock },
         },
-        DataType::Utf8 => {
-            let text = array.as_string_opt::<i32>()?.value(row);
-            Value::Text(first_chars(text, STRING_LIMIT_CHARS + 1).to_owned())
-        }
+        DataType::Utf8 => return Some(Simple::Text(array.as_string_opt::<i32>()?.value(row))),
         _ => return None,
-    })
+    }))
 }
 
 fn numeric<T: ArrowNumericType>(array: &dyn Array, value: impl Fn(T::Native) -> Value) -> Bounds {
@@ -235,52 +250,123 @@ fn text(min: Option<&str>, max: Option<&str>) -> Bounds {
 }
 
 fn min_to_json(min: &Value) -> Option<String> {
-    match min {
-        Value::Float(v) if *v == 0.0 => Some("-0.0".to_owned()),
-        Value::Text(s) => serde_json::to_string(first_chars(s, STRING_PREFIX_CHARS)).ok(),
-        Value::Timestamp { ticks, per_second, zoned } => {
-            time_to_json(floor_div(i128::from(*ticks) * 1_000, *per_second), *zoned)
-        }
-        other => exact_to_json(other),
-    }
+    let mut json = String::new();
+    write_min(min, &mut json).then_some(json)
 }
 
 fn max_to_json(max: &Value) -> Option<String> {
-    match max {
-        Value::Float(v) if *v == 0.0 => Some("0.0".to_owned()),
-        Value::Text(s) => serde_json::to_string(&ceiling_of_text(s)?).ok(),
+    let mut json = String::new();
+    write_max(max, &mut json).then_some(json)
+}
+
+/// Writes a lower bound; whether there is one.
+fn write_min(min: &Value, out: &mut String) -> bool {
+    match min {
+        Value::Float(v) if *v == 0.0 => append(out, Some("-0.0".to_owned())),
+        Value::Text(s) => write_min_of_text(s, out),
         Value::Timestamp { ticks, per_second, zoned } => {
-            time_to_json(-floor_div(-(i128::from(*ticks) * 1_000), *per_second), *zoned)
+            write_time(floor_div(i128::from(*ticks) * 1_000, *per_second), *zoned, out)
         }
-        other => exact_to_json(other),
+        other => write_exact(other, out),
     }
 }
 
-/// Values that are written as they are. What JSON, or a date of four-digit years, can't say is left out.
-fn exact_to_json(value: &Value) -> Option<String> {
+/// Writes an upper bound; whether there is one.
+fn write_max(max: &Value, out: &mut String) -> bool {
+    match max {
+        Value::Float(v) if *v == 0.0 => append(out, Some("0.0".to_owned())),
+        Value::Text(s) => write_max_of_text(s, out),
+        Value::Timestamp { ticks, per_second, zoned } => {
+            write_time(-floor_div(-(i128::from(*ticks) * 1_000), *per_second), *zoned, out)
+        }
+        other => write_exact(other, out),
+    }
+}
+
+fn write_min_of_text(text: &str, out: &mut String) -> bool {
+    write_string(first_chars(text, STRING_PREFIX_CHARS), out)
+}
+
+fn write_max_of_text(text: &str, out: &mut String) -> bool {
+    ceiling_of_text(first_chars(text, STRING_LIMIT_CHARS + 1)).is_some_and(|ceiling| write_string(&ceiling, out))
+}
+
+/// Writes a string in quotes, without a copy of it where nothing in it has to be escaped.
+fn write_string(text: &str, out: &mut String) -> bool {
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        return append(out, serde_json::to_string(text).ok());
+    }
+    out.push('"');
+    out.push_str(text);
+    out.push('"');
+    true
+}
+
+/// Writes a value as it is. What JSON, or a date of four-digit years, can't say is left out.
+fn write_exact(value: &Value, out: &mut String) -> bool {
     match value {
-        Value::Integer(v) => Some(v.to_string()),
+        Value::Integer(v) => {
+            write_integer(*v, out);
+            true
+        }
         // A float goes out with the digits of its double: it reads back as itself in either type, also after the
         // column is widened.
-        Value::Float(v) if v.is_finite() => serde_json::to_string(v).ok(),
-        Value::Decimal { unscaled, scale } => Some(decimal_text(*unscaled, *scale)),
+        Value::Float(v) if v.is_finite() => append(out, serde_json::to_string(v).ok()),
+        Value::Decimal { unscaled, scale } => append(out, Some(decimal_text(*unscaled, *scale))),
         Value::Date(days) => {
-            let date = i32::try_from(*days).ok().and_then(NaiveDate::from_epoch_days).filter(in_four_digits)?;
-            Some(format!("\"{date}\""))
+            let date = i32::try_from(*days).ok().and_then(NaiveDate::from_epoch_days).filter(in_four_digits);
+            date.is_some_and(|date| {
+                out.push('"');
+                write_date(date, out);
+                out.push('"');
+                true
+            })
         }
-        Value::Float(_) | Value::Text(_) | Value::Timestamp { .. } => None,
+        Value::Float(_) | Value::Text(_) | Value::Timestamp { .. } => false,
     }
 }
 
-fn time_to_json(ms: i128, zoned: Zoned) -> Option<String> {
-    let time = DateTime::from_timestamp_millis(i64::try_from(ms).ok()?)?.naive_utc();
-    in_four_digits(&time.date()).then(|| {
-        let zone = if zoned == Zoned::Utc { "Z" } else { "" };
-        // Without strftime, which parses its pattern for every value.
-        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
-        let ms = time.and_utc().timestamp_subsec_millis();
-        format!("\"{}T{hour:02}:{minute:02}:{second:02}.{ms:03}{zone}\"", time.date())
-    })
+/// Writes a whole number.
+pub(super) fn write_integer(value: i64, out: &mut String) {
+    // Writing to a string doesn't fail.
+    let _ = write!(out, "{value}");
+}
+
+/// Without strftime, which parses its pattern for every value, and without `Display`, which pads each part anew.
+fn write_date(date: NaiveDate, out: &mut String) {
+    let year = date.year().unsigned_abs();
+    write_digits(year / 100, out);
+    write_digits(year % 100, out);
+    out.push('-');
+    write_digits(date.month(), out);
+    out.push('-');
+    write_digits(date.day(), out);
+}
+
+/// Two digits.
+fn write_digits(number: u32, out: &mut String) {
+    out.push(char::from(b'0' + (number / 10 % 10) as u8));
+    out.push(char::from(b'0' + (number % 10) as u8));
+}
+
+fn write_time(ms: i128, zoned: Zoned, out: &mut String) -> bool {
+    let time = i64::try_from(ms).ok().and_then(DateTime::from_timestamp_millis).map(|time| time.naive_utc());
+    let Some(time) = time.filter(|time| in_four_digits(&time.date())) else { return false };
+    out.push('"');
+    write_date(time.date(), out);
+    for (before, number) in [('T', time.hour()), (':', time.minute()), (':', time.second())] {
+        out.push(before);
+        write_digits(number, out);
+    }
+    let ms = time.and_utc().timestamp_subsec_millis();
+    out.push('.');
+    write_digits(ms / 10, out);
+    out.push(char::from(b'0' + (ms % 10) as u8));
+    if zoned == Zoned::Utc {
+        out.push('Z');
+    }
+    out.push('"');
+    true
 }
 
 fn in_four_digits(date: &NaiveDate) -> bool {
@@ -288,14 +374,14 @@ fn in_four_digits(date: &NaiveDate) -> bool {
 }
 
 /// At least every value that starts as `s` does. `None` when no tie-breaker exceeds what is cut off (pitfall S2).
-fn ceiling_of_text(s: &str) -> Option<String> {
+fn ceiling_of_text(s: &str) -> Option<Cow<'_, str>> {
     let mut chars = s.char_indices().skip(STRING_PREFIX_CHARS).peekable();
     if chars.peek().is_none() {
-        return Some(s.to_owned());
+        return Some(Cow::Borrowed(s));
     }
     let (at, cut) = chars.find(|(_, c)| *c != TIE_BREAKER)?;
     let tie_breaker = if cut < ASCII_TIE_BREAKER { ASCII_TIE_BREAKER } else { TIE_BREAKER };
-    Some(format!("{}{tie_breaker}", &s[..at]))
+    Some(Cow::Owned(format!("{}{tie_breaker}", &s[..at])))
 }
 
 fn first_chars(s: &str, count: usize) -> &str {

@@ -14,7 +14,7 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit, TimestampMicrosecondType};
 
-use super::bounds::{max_of_row, min_of_row};
+use super::bounds::{write_integer, write_max_of_row, write_min_of_row};
 use super::column::StatsColumn;
 use super::read::{NUM_RECORDS, TIGHT_BOUNDS};
 use super::scan::{Kind, Values, Wanted};
@@ -29,15 +29,29 @@ const KINDS: [(&str, Kind); 3] = [("minValues", Kind::Min), ("maxValues", Kind::
 pub struct StatsStruct {
     columns: Vec<StatsColumn>,
     /// For each of [`KINDS`].
-    trees: [Vec<(String, Node)>; 3],
+    trees: [Vec<Node>; 3],
     fields: Fields,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Node {
+struct Node {
+    name: String,
+    /// The name as JSON has it before a value: in quotes, and with a colon.
+    key: String,
+    below: Below,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Below {
     /// A column, by its place in the list.
     Leaf(usize),
-    Struct(Vec<(String, Node)>),
+    Struct(Vec<Node>),
+}
+
+impl Node {
+    fn new(name: &str, below: Below) -> Node {
+        Node { name: name.to_owned(), key: format!("{}:", serde_json::Value::from(name)), below }
+    }
 }
 
 /// Arrays of a kind, a column each.
@@ -162,11 +176,13 @@ impl StatsStruct {
                 continue;
             }
             text.clear();
+            text.push('{');
             if let Some(count) = num_records.as_ref().and_then(|array| integer(array, row)) {
-                text.push_str(&format!(",\"{NUM_RECORDS}\":{count}"));
+                next(&mut text, NUM_RECORDS);
+                write_integer(count, &mut text);
             }
             for (((name, kind), nodes), below) in KINDS.iter().zip(&self.trees).zip(&below) {
-                text.push_str(&format!(",\"{name}\":"));
+                next(&mut text, name);
                 let written = match below {
                     Some(below) => write_object(nodes, below, row, *kind, &mut text)?,
                     None => false,
@@ -176,9 +192,11 @@ impl StatsStruct {
                 }
             }
             if let Some(tight) = tight_bounds.filter(|tight| tight.is_valid(row)) {
-                text.push_str(&format!(",\"{TIGHT_BOUNDS}\":{}", tight.value(row)));
+                next(&mut text, TIGHT_BOUNDS);
+                text.push_str(if tight.value(row) { "true" } else { "false" });
             }
-            texts.append_value(format!("{{{}}}", text.get(1..).unwrap_or_default()));
+            text.push('}');
+            texts.append_value(&text);
         }
         Ok(texts.finish())
     }
@@ -205,35 +223,35 @@ fn has_bounds(data_type: &DataType) -> bool {
     simple || data_type.is_signed_integer() || matches!(data_type, DataType::Float32 | DataType::Float64)
 }
 
-fn insert(nodes: &mut Vec<(String, Node)>, path: &[String], column: usize) {
+fn insert(nodes: &mut Vec<Node>, path: &[String], column: usize) {
     let Some((name, rest)) = path.split_first() else { return };
     if rest.is_empty() {
-        nodes.push((name.clone(), Node::Leaf(column)));
+        nodes.push(Node::new(name, Below::Leaf(column)));
         return;
     }
-    let known = nodes.iter().position(|(known, _)| known == name);
+    let known = nodes.iter().position(|known| known.name == *name);
     let at = known.unwrap_or_else(|| {
-        nodes.push((name.clone(), Node::Struct(Vec::new())));
+        nodes.push(Node::new(name, Below::Struct(Vec::new())));
         nodes.len() - 1
     });
-    if let Some((_, Node::Struct(children))) = nodes.get_mut(at) {
+    if let Some(Node { below: Below::Struct(children), .. }) = nodes.get_mut(at) {
         insert(children, rest, column);
     }
 }
 
-fn fields_of(nodes: &[(String, Node)], of: &impl Fn(usize) -> DataType) -> Fields {
-    let field = |(name, node): &(String, Node)| match node {
-        Node::Leaf(column) => Field::new(name, of(*column), true),
-        Node::Struct(children) => Field::new(name, DataType::Struct(fields_of(children, of)), true),
+fn fields_of(nodes: &[Node], of: &impl Fn(usize) -> DataType) -> Fields {
+    let field = |node: &Node| match &node.below {
+        Below::Leaf(column) => Field::new(&node.name, of(*column), true),
+        Below::Struct(children) => Field::new(&node.name, DataType::Struct(fields_of(children, of)), true),
     };
     nodes.iter().map(field).collect()
 }
 
-fn structure(nodes: &[(String, Node)], field: &Field, columns: &Columns) -> Result<ArrayRef> {
+fn structure(nodes: &[Node], field: &Field, columns: &Columns) -> Result<ArrayRef> {
     let DataType::Struct(fields) = field.data_type() else { return Err(Error::bug("a struct's field isn't one")) };
-    let arrays = nodes.iter().zip(fields).map(|((_, node), field)| match node {
-        Node::Leaf(column) => Ok(Arc::clone(&columns[*column])),
-        Node::Struct(children) => structure(children, field, columns),
+    let arrays = nodes.iter().zip(fields).map(|(node, field)| match &node.below {
+        Below::Leaf(column) => Ok(Arc::clone(&columns[*column])),
+        Below::Struct(children) => structure(children, field, columns),
     });
     let arrays = arrays.collect::<Result<Vec<_>>>()?;
     Ok(Arc::new(StructArray::try_new(fields.clone(), arrays, None).map_err(misfit)?))
@@ -285,32 +303,30 @@ fn integer(array: &ArrayRef, row: usize) -> Option<i64> {
     array.is_valid(row).then(|| array.value(row))
 }
 
+/// Begins the next field of the outermost object, whose names need no escapes.
+fn next(text: &mut String, name: &str) {
+    if text.len() > 1 {
+        text.push(',');
+    }
+    text.push('"');
+    text.push_str(name);
+    text.push_str("\":");
+}
+
 /// Writes the object of the columns that have a value in `row`; whether any has. Where none has, nothing is written.
-fn write_object(
-    nodes: &[(String, Node)],
-    parent: &StructArray,
-    row: usize,
-    kind: Kind,
-    text: &mut String,
-) -> Result<bool> {
+fn write_object(nodes: &[Node], parent: &StructArray, row: usize, kind: Kind, text: &mut String) -> Result<bool> {
     if parent.is_null(row) {
         return Ok(false);
     }
     let start = text.len();
-    for ((name, node), array) in nodes.iter().zip(parent.columns()) {
+    for (node, array) in nodes.iter().zip(parent.columns()) {
         let before = text.len();
         text.push(if before == start { '{' } else { ',' });
-        write_key(name, text)?;
-        let written = match (node, array.as_struct_opt()) {
-            (Node::Struct(children), Some(below)) => write_object(children, below, row, kind, text)?,
-            (Node::Struct(_), None) => false,
-            (Node::Leaf(_), _) => match leaf(array, row, kind)? {
-                Some(value) => {
-                    text.push_str(&value);
-                    true
-                }
-                None => false,
-            },
+        text.push_str(&node.key);
+        let written = match (&node.below, array.as_struct_opt()) {
+            (Below::Struct(children), Some(below)) => write_object(children, below, row, kind, text)?,
+            (Below::Struct(_), None) => false,
+            (Below::Leaf(_), _) => write_leaf(array, row, kind, text)?,
         };
         if !written {
             text.truncate(before);
@@ -323,24 +339,22 @@ fn write_object(
     Ok(any)
 }
 
-fn write_key(name: &str, text: &mut String) -> Result<()> {
-    let key = serde_json::to_string(name).map_err(|e| Error::bug("a name that JSON can't say").because(e))?;
-    text.push_str(&key);
-    text.push(':');
-    Ok(())
-}
-
-fn leaf(array: &ArrayRef, row: usize, kind: Kind) -> Result<Option<String>> {
+/// Writes the value of a column in `row`; whether there is one.
+fn write_leaf(array: &ArrayRef, row: usize, kind: Kind, text: &mut String) -> Result<bool> {
     if array.is_null(row) {
-        return Ok(None);
+        return Ok(false);
     }
     if let Some(booleans) = array.as_boolean_opt() {
-        return Ok(Some(booleans.value(row).to_string()));
+        text.push_str(if booleans.value(row) { "true" } else { "false" });
+        return Ok(true);
     }
     match kind {
-        Kind::NullCount => Ok(integer(array, row).map(|count| count.to_string())),
-        Kind::Min => min_of_row(array, row),
-        Kind::Max => max_of_row(array, row),
+        Kind::NullCount => Ok(integer(array, row).is_some_and(|count| {
+            write_integer(count, text);
+            true
+        })),
+        Kind::Min => write_min_of_row(array, row, text),
+        Kind::Max => write_max_of_row(array, row, text),
     }
 }
 
@@ -421,6 +435,18 @@ mod tests {
         assert!(statistics.is_covered_by(statistics.fields()));
     }
 
+    fn of_row(
+        write: fn(&dyn Array, usize, &mut String) -> Result<bool>,
+        array: &ArrayRef,
+        row: usize,
+    ) -> Option<String> {
+        let mut text = String::from("before");
+        write(array, row, &mut text).unwrap().then(|| text.split_off(6)).or_else(|| {
+            assert_eq!(text, "before");
+            None
+        })
+    }
+
     #[test]
     fn bounds_of_a_row_are_those_of_its_array_alone() {
         let micros =
@@ -453,7 +479,7 @@ mod tests {
         for array in &arrays {
             for row in 0..array.len() {
                 let alone = Bounds::of(&array.slice(row, 1)).unwrap().to_json();
-                let of_row = (min_of_row(array, row).unwrap(), max_of_row(array, row).unwrap());
+                let of_row = (of_row(write_min_of_row, array, row), of_row(write_max_of_row, array, row));
                 assert_eq!(of_row, alone, "row {row} of {}", array.data_type());
                 some += usize::from(alone.0.is_some());
             }

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_checksum_goes_when_its_file_is_made_replaced_or_removed() {
+    fn l17_a_stale_checksum_goes_when_its_file_is_made_replaced_or_removed() {
         let folder = tempfile::tempdir().unwrap();
         let (target, crc) = (folder.path().join("0.json"), folder.path().join(".0.json.crc"));
         fs::write(&crc, "stale").unwrap();

@@ -123,7 +123,7 @@ async fn every_lie_is_found_and_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_store_that_ignores_the_condition_loses_every_race_too() {
+async fn c5_a_store_that_ignores_the_condition_loses_every_race() {
     let diagnosis = diagnosed(&lying(&in_memory("ignores"), Lie::IgnoresCreate)).await;
     assert_eq!(outcome(&diagnosis, Check::RacingCreates), Outcome::Fails);
     assert!(diagnosis.finding(Check::RacingCreates).unwrap().detail.contains("several writers"));
@@ -153,7 +153,7 @@ async fn what_an_earlier_probe_left_is_counted_and_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_table_is_not_created_where_creates_are_not_kept_apart() {
+async fn c5_a_table_is_not_created_where_creates_are_not_kept_apart() {
     let create = CreateTable::of_arrow(&schema()).unwrap();
     for lie in [Lie::IgnoresCreate, Lie::LacksCreate] {
         let store = lying(&in_memory(&format!("create-{lie:?}").to_lowercase()), lie);

@@ -101,6 +101,19 @@ async fn a_classic_checkpoint_is_the_table() {
 }
 
 #[tokio::test]
+async fn l12_a_v2_checkpoint_under_a_classic_name_is_read_by_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = table(folder.path(), &[("delta.checkpointPolicy", "v2")]).await;
+    let log = folder.path().join("_delta_log");
+    let [_, _, newest] = names(&log, ".checkpoint.").try_into().unwrap();
+    assert!(newest.len() > 60, "named by the V2 spec: {newest}");
+    fs::rename(log.join(newest), log.join("00000000000000000009.checkpoint.parquet")).unwrap();
+    fs::remove_file(log.join("_last_checkpoint")).unwrap();
+    let reopened = opened_from_checkpoint(folder.path(), 9).await;
+    assert_eq!(content(&reopened.snapshot()), content(&table.snapshot()));
+}
+
+#[tokio::test]
 async fn a_checkpoint_that_is_there_is_left_as_it_is() {
     for policy in ["classic", "v2"] {
         let folder = tempfile::tempdir().unwrap();

@@ -26,7 +26,7 @@ use crate::commit::reader::Reader;
 
 /// Behind a network, a put whose answer was a failure may still land; in a place like this it may not.
 const LATE: &str = "s3://bucket/t";
-const AT_ONCE: &str = "memory://pitfalls/t";
+pub(super) const AT_ONCE: &str = "memory://pitfalls/t";
 
 const FIRST: [i64; 3] = [1, 2, 3];
 const SECOND: [i64; 3] = [11, 12, 13];
@@ -66,10 +66,10 @@ impl Env for Clock {
 }
 
 /// A table over a store whose answers are chosen, and the honest store below it.
-struct Setup {
-    table: Table,
-    faulty: Arc<Faulty>,
-    honest: Arc<dyn ObjectStore>,
+pub(super) struct Setup {
+    pub(super) table: Table,
+    pub(super) faulty: Arc<Faulty>,
+    pub(super) honest: Arc<dyn ObjectStore>,
     clock: Arc<Clock>,
 }
 
@@ -85,7 +85,7 @@ fn stores() -> (Arc<Faulty>, Arc<dyn ObjectStore>, Arc<dyn ObjectStore>) {
 }
 
 impl Setup {
-    async fn new(url: &str) -> Setup {
+    pub(super) async fn new(url: &str) -> Setup {
         Setup::with(url, CreateTable::of_arrow(&schema()).unwrap()).await
     }
 
@@ -99,12 +99,12 @@ impl Setup {
     }
 
     /// Another handle, of a process to which the store is honest.
-    async fn other(&self) -> Table {
+    pub(super) async fn other(&self) -> Table {
         Table::open_with(over(&self.table.url().to_string(), &self.honest), SystemEnv::shared()).await.unwrap()
     }
 
     /// The newest version, and the ids in it, as the log says.
-    async fn found(&self) -> (u64, Vec<i64>) {
+    pub(super) async fn found(&self) -> (u64, Vec<i64>) {
         let mut reader = Reader::new(Arc::clone(&self.honest), Path::from("t"));
         (reader.refresh().await, reader.ids().await)
     }
@@ -121,7 +121,7 @@ async fn append(table: &Table, ids: &[i64], commit: CommitOptions) -> Result<Wri
     table.append_batches(vec![rows(ids).unwrap()], &options).await
 }
 
-async fn append_at(table: &Table, ids: &[i64]) -> u64 {
+pub(super) async fn append_at(table: &Table, ids: &[i64]) -> u64 {
     append(table, ids, CommitOptions::default()).await.unwrap().report().unwrap().version.0
 }
 
@@ -134,7 +134,7 @@ fn commit_name(version: u64) -> String {
     format!("{version:020}.json")
 }
 
-fn log_key(version: u64) -> Path {
+pub(super) fn log_key(version: u64) -> Path {
     Path::from(format!("t/_delta_log/{}", commit_name(version)))
 }
 

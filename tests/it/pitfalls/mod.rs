@@ -12,17 +12,23 @@
 //! | [`protocols`] | do we read and write exactly the tables whose demands we meet (H5, L14)? |
 //! | [`vectors`] | do damaged or lying deletion vectors fail, and good ones delete the right rows (D1, D2, D9, D11)? |
 //! | [`segments`] | is the log believed, and not the hint (L4, L5, L13)? |
+//! | [`races`] | does a transaction that lost a race notice what it must, and nothing else (C7–C9, C11–C13, C15, C18, C21)? |
+//! | [`logs`] | are times, sizes and oddities of a log what they have to be (L9, L11, L15, L16)? |
+//! | [`instants`] | are INT96 timestamps read in their full range (S9)? |
 //! | [`maintenance`] | do compaction and vacuum bring rows back, or take files away (C6, C10, D5, D6, D7, D12)? |
 //! | [`statistics`] | are statistics written and read so that nobody is misled (S1–S4, S6, S7)? |
 
 mod commits;
 mod corpus;
+mod instants;
+mod logs;
 mod maintenance;
 mod names;
 mod outside;
 mod partitions;
 mod paths;
 mod protocols;
+mod races;
 mod schemas;
 mod segments;
 mod statistics;

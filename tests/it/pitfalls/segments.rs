@@ -46,7 +46,7 @@ fn a_folder_that_is_no_table_is_not_found() {
 }
 
 #[test]
-fn versions_that_log_cleanup_removed_are_not_found_and_the_error_says_which_are_left() {
+fn l1_versions_that_log_cleanup_removed_are_not_found_and_the_error_says_which_are_left() {
     for case in cases("l1") {
         let files = case.listing();
         let left = reachable(&files);

@@ -5,6 +5,7 @@
 mod manifests;
 mod modules;
 mod names;
+mod pitfalls;
 mod size;
 mod source;
 
@@ -41,6 +42,7 @@ house! {
     clock_and_randomness_come_through_the_ports => names::impure,
     no_path_of_a_machine_is_tracked => names::machine_paths,
     every_file_says_what_it_answers => names::unintroduced,
+    every_pitfall_has_a_test_of_its_name => pitfalls::untested,
     files_answer_one_question => size::long_files,
     functions_fit_one_screen => size::long_functions,
 }

@@ -270,7 +270,7 @@ proptest! {
     #![proptest_config(cases(300, 10_000))]
 
     #[test]
-    fn a_classic_checkpoint_is_the_state_of_its_commits(
+    fn l2_l8_a_classic_checkpoint_is_the_state_of_its_commits(
         wishes in prop::collection::vec(wish(), 1..5),
         as_struct in any::<bool>(),
         expired_before in 0..40_i64,
@@ -287,7 +287,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(100, 1_000))]
+    #![proptest_config(cases(100, 10_000))]
 
     #[test]
     fn classic_multi_part_and_v2_checkpoints_are_equal(

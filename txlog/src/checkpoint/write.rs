@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn truncated_or_foreign_bytes_are_an_error() {
+    fn l3_truncated_or_foreign_bytes_are_an_error() {
         let bytes = encode(&snapshot(), TimestampMs(0));
         for cut in [0, 4, 7, 8, 100, bytes.len() - 1] {
             assert!(decode_parquet(bytes.slice(..cut)).is_err(), "{cut} bytes");

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_is_given_up_is_never_seen() {
+    async fn l3_one_that_is_given_up_is_never_seen() {
         let (memory, store) = store();
         let mut upload = Upload::new(&store, &NAME);
         for byte in 0..3 {

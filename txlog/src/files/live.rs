@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn two_live_entries_for_one_file_are_refused() {
+    fn c11_two_live_entries_for_one_file_are_refused() {
         let files = follow(&Files::default(), &[], &[add("a", 0, 5)]).unwrap();
         assert!(follow(&files, &[], &[add("a", 1, 5)]).is_err());
         assert!(follow(&files, &[], &[add("b", 1, 5), add("b", 0, 5)]).is_err());
@@ -356,7 +356,7 @@ mod tests {
         /// Commits in a row on top of a checkpoint equal a map that is changed in place, and the files of a checkpoint
         /// written there.
         #[test]
-        fn follow_equals_a_naive_map_and_a_rebuild(
+        fn l8_follow_equals_a_naive_map_and_a_rebuild(
             base in proptest::collection::btree_map("[a-f]", 1i64..9, 0..6),
             commits in proptest::collection::vec(proptest::collection::btree_map("[a-h]", (0u8..3, 1i64..9), 0..4), 0..20),
         ) {

@@ -40,7 +40,7 @@ fn decides(ours: &Transaction, winner: &Commit, expected: char) {
 
 /// Pitfall C18: A lands 5..8, B computed 5..10 on top of 4.
 #[test]
-fn txn_is_compare_and_set_on_the_base_that_was_read() {
+fn c18_txn_is_compare_and_set_on_the_base_that_was_read() {
     let mut transaction = ours::append();
     transaction.txns.push(TxnUpdate { app_id: "p".into(), version: 10, base: Some(4) });
     let after = |version| {
@@ -93,7 +93,7 @@ fn nothing_comes_in_between_where_applications_are_set_back() {
 
 /// Pitfall C8, and a lying flag: what a commit did is told by its actions.
 #[test]
-fn a_blind_append_is_one_by_its_actions_and_by_what_it_says() {
+fn c8_a_blind_append_is_one_by_its_actions_and_by_what_it_says() {
     let mut missing = ours::delete_by_vector();
     missing.isolation = Isolation::WriteSerializable;
     decides(&missing, &winners::append_that_may_match(), '+');
@@ -156,7 +156,7 @@ fn a_file_that_was_read_and_holds_no_match_is_no_phantom() {
 
 /// Pitfall C9: the condition counts though nothing matched it.
 #[test]
-fn a_condition_that_matched_nothing_still_sees_phantoms() {
+fn c9_a_condition_that_matched_nothing_still_sees_phantoms() {
     let mut transaction = Transaction::new(Kind::Delete, "MERGE");
     transaction.reads = Some(Reads::nothing().matching(ours::k_is(2)));
     decides(&transaction, &winners::append_that_may_match(), '?');

@@ -38,7 +38,7 @@
 //! that names it ([`Why::Unread`]). So the function stays pure, asks only for the vectors that the outcome hangs on
 //! (mostly none), needs no second function that guesses which those are, and a caller that can't read has a sound
 //! answer all the same: it is a refusal. [`Why::MayMatch`] works alike: it names the files in which someone who looks
-//! may find no match ([`Known::without_match`]).
+//! may find no match ([`Known::without_match`]). [`Look`](crate::drive::Look) is who looks.
 
 pub mod rebase;
 pub mod resolve;

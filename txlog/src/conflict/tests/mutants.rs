@@ -56,6 +56,15 @@ const MUTANTS: &[(&str, Judge, Invariant)] = &[
     ("rows that both delete are deleted twice", |ours, winner| pardon(ours, winner, "rows gone"), Invariant::Live),
     ("phantoms are overlooked", |ours, winner| pardon(ours, winner, "may match"), Invariant::Serial),
     (
+        "a file that was looked into holds no match, whatever is in it",
+        |ours, winner| {
+            let mut known = winner.known.clone();
+            known.without_match.extend(winner.commit.adds.iter().map(|add| add.path.clone()));
+            resolve(ours, &Winner { known: &known, ..*winner })
+        },
+        Invariant::Serial,
+    ),
+    (
         "removals that rearrange don't count (C6)",
         |ours, winner| after(ours, winner, |commit| commit.removes.retain(|remove| remove.data_change)),
         Invariant::Serial,

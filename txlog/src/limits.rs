@@ -16,3 +16,5 @@ pub const MAX_DELETION_VECTOR_BYTES: usize = 1 << 30;
 pub const MAX_CHECKSUM_BYTES: usize = 64 << 20;
 /// Most bytes of data files that others added which are read to find out whether a commit may follow them.
 pub const MAX_LOOKED_AT_BYTES: u64 = 64 << 20;
+/// Most rows of one compaction group that are followed to where they were put.
+pub const MAX_MOVED_ROWS: u64 = 1 << 30;

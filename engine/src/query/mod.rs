@@ -50,5 +50,5 @@ mod tests;
 
 pub use filter::{Filter, has_match, matching_rows, remaining_rows};
 pub use look::LookFor;
-pub use scan::{Rows, ScanRequest, scan};
+pub use scan::{RowOrder, Rows, ScanRequest, scan};
 pub use session::Session;

@@ -1,15 +1,16 @@
 //! How does a rewrite become part of the table, beside other writers?
 //!
-//! A compaction depends on nothing of the table but the files it replaces, and says so in its transaction. So when another
-//! commit comes first, the same outputs are committed after it as long as every file replaced is still live with the vector
-//! that was read, and the table still looks as it did; a group that lost a file, or whose file got another vector, is thrown
-//! away and planned anew. What leaves all of it alone costs no more than another put.
+//! A compaction depends on nothing of the table but the files it replaces, and says so in its transaction, and where their
+//! rows went. So when another commit comes first, the same outputs are committed after it; rows that it deleted meanwhile are
+//! deleted of them by vectors, where the table takes such. A group that lost its files otherwise is thrown away and planned
+//! anew. What leaves all of it alone costs no more than another put.
 //!
 //! | the other commit | ours |
 //! |---|---|
 //! | a. leaves our files, schema, properties and protocol as they are, or changes those harmlessly | the commit loop puts it after it |
-//! | b. removed a file of a group, or changed its vector | that group begins again, the others are committed |
-//! | c. changed schema, properties or protocol | all begins again |
+//! | b. deleted rows of files of a group, or some of the files, in a table with deletion vectors | the commit loop puts it after it, the outputs with vectors: they are read and stored, and no data |
+//! | c. took files of a group, or changed them, in any other way | that group begins again, the others are committed |
+//! | d. changed schema, properties or protocol | all begins again |
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use lakebed::table::Table;
 use lakebed_txlog::action::{Action, Add};
 use lakebed_txlog::commit::Outcome;
+use lakebed_txlog::conflict::Conflict;
 use lakebed_txlog::protocol::check_write;
 use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::transaction::{Isolation, Kind, Reads, RowsRead, Transaction};
@@ -125,7 +127,7 @@ impl Round<'_> {
                     self.count(&written);
                     return Ok(());
                 }
-                Ok(Outcome::Conflicted(_)) => written = self.rebase(written).await?,
+                Ok(Outcome::Conflicted(conflict)) => written = self.rebase(written, &conflict).await?,
                 // It may be in the table: its files are not ours to delete any more (pitfall C4).
                 Ok(unknown) => {
                     return Err(unknown.committed().err().unwrap_or_else(|| Error::bug("an outcome that is none")));
@@ -139,23 +141,23 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// What of `written` may be committed after the newest version; the rest is thrown away.
-    async fn rebase(&mut self, written: Vec<Rewritten>) -> Result<Vec<Rewritten>> {
-        let newest = match self.table.refresh().await {
-            Ok(newest) => newest,
-            Err(error) => {
-                discard(written).await;
-                return Err(error);
-            }
-        };
-        let same = newest.metadata() == self.current.metadata() && newest.protocol() == self.current.protocol();
+    /// What of `written` may still be committed: all but the group whose file stands in the way, or nothing. The rest is
+    /// thrown away.
+    async fn rebase(&mut self, mut written: Vec<Rewritten>, conflict: &Conflict) -> Result<Vec<Rewritten>> {
+        let in_the_way = |path: &str| written.iter().position(|group| group.names(path));
+        let group = conflict.why.path().and_then(in_the_way);
         let in_time = self.table.env().monotonic() < self.until;
-        let (kept, lost): (Vec<_>, Vec<_>) =
-            written.into_iter().partition(|group| same && in_time && group.is_intact(&newest));
-        self.current = newest;
+        let lost = match group.filter(|_| in_time) {
+            Some(at) => vec![written.remove(at)],
+            None => std::mem::take(&mut written),
+        };
         self.lost += lost.len();
         discard(lost).await;
-        Ok(kept)
+        if written.is_empty() {
+            // What is written next is made of the newest version.
+            self.current = self.table.refresh().await?;
+        }
+        Ok(written)
     }
 
     fn transaction(&self, written: &[Rewritten]) -> Transaction {
@@ -168,6 +170,7 @@ impl Round<'_> {
         transaction.reads = Some(reads);
         transaction.isolation = Isolation::Snapshot;
         transaction.extend(sources().map(|add| Action::Remove(add.removed(now, false))));
+        transaction.moves = written.iter().filter_map(|group| group.moves.clone()).collect();
         transaction.extend(outputs().map(|add| Action::Add(Add { data_change: false, ..add.clone() })));
         transaction.parameters = texts([
             ("predicate", "[]".to_owned()),

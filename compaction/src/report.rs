@@ -17,7 +17,7 @@ pub struct Report {
     pub num_files_added: usize,
     /// Their bytes.
     pub bytes_added: u64,
-    /// Rows in them, which are the live rows of the files replaced.
+    /// Rows in them, which are the live rows of the files replaced as they were read.
     pub num_rows: u64,
     /// Rows that a vector had deleted, and that are in no file of the newest version any more.
     pub num_rows_purged: u64,

@@ -1,11 +1,12 @@
 //! How do the rows of some files come into others?
 
 use futures::{StreamExt, TryStreamExt, stream};
-use lakebed::query::ScanRequest;
+use lakebed::query::{RowOrder, ScanRequest};
 use lakebed::table::{Table, row_count};
 use lakebed::write::{DataFiles, TableLayout, write_stream};
 use lakebed_txlog::action::Add;
 use lakebed_txlog::snapshot::Snapshot;
+use lakebed_txlog::transaction::{MovedFrom, MovedTo, Moves};
 use lakebed_txlog::{Error, Result};
 
 use crate::choose::Group;
@@ -20,18 +21,16 @@ pub(crate) struct Rewritten {
     pub(crate) sources: Vec<Add>,
     /// The files made.
     pub(crate) data: DataFiles,
+    /// Where the rows are: the files made, one after the other, hold those of the files replaced, in their order.
+    pub(crate) moves: Option<Moves>,
     /// Rows that vectors deleted.
     pub(crate) num_rows_purged: u64,
 }
 
 impl Rewritten {
-    /// Whether every file replaced is live in `snapshot` with the vector that was read: only then may it be replaced
-    /// (pitfalls C6, C10).
-    pub(crate) fn is_intact(&self, snapshot: &Snapshot) -> bool {
-        self.sources.iter().all(|source| {
-            let live = snapshot.files().find(&source.path);
-            live.is_some_and(|live| live.has_dv_id(source.dv_id().as_deref()))
-        })
+    /// Whether a path is that of a file replaced or made.
+    pub(crate) fn names(&self, path: &str) -> bool {
+        self.sources.iter().chain(&self.data.adds).any(|add| add.path == path)
     }
 }
 
@@ -51,9 +50,12 @@ pub(crate) async fn rewrite(
 ) -> Result<Option<Rewritten>> {
     let live = group.files.iter().map(|file| snapshot.files().find(&file.path).map(|live| live.to_add()));
     let Some(sources) = live.collect::<Option<Vec<Add>>>() else { return Ok(None) };
-    let (num_rows, num_rows_purged) = count_rows(table, &sources).await?;
+    let counts = count_rows(table, &sources).await?;
+    let (num_rows, num_rows_purged) = counts
+        .iter()
+        .fold((0_u64, 0_u64), |(live, deleted), (l, d)| (live.saturating_add(*l), deleted.saturating_add(*d)));
     let layout = TableLayout::new(snapshot.metadata(), snapshot.column_mapping())?;
-    let request = ScanRequest { files: Some(sources.clone()), ..ScanRequest::default() };
+    let request = ScanRequest { files: Some(sources.clone()), order: RowOrder::OfFiles, ..ScanRequest::default() };
     let rows = table.scan(snapshot, &request).await?;
     let write = options.write_options();
     let data = write_stream(table.store(), &layout.into(), &write, table.env(), &rows.schema, rows.stream).await?;
@@ -61,11 +63,26 @@ pub(crate) async fn rewrite(
         data.discard().await;
         return Err(error);
     }
-    Ok(Some(Rewritten { sources, data, num_rows_purged }))
+    let moves = moves(table, &sources, &counts, &data).await?;
+    Ok(Some(Rewritten { sources, data, moves, num_rows_purged }))
 }
 
-/// Live and deleted rows of the files.
-async fn count_rows(table: &Table, sources: &[Add]) -> Result<(u64, u64)> {
+/// Where the rows went. `None` where there are none.
+async fn moves(table: &Table, sources: &[Add], counts: &[(u64, u64)], data: &DataFiles) -> Result<Option<Moves>> {
+    let from = sources.iter().zip(counts).map(|(add, (live, deleted))| MovedFrom {
+        path: add.path.clone(),
+        num_records: live.saturating_add(*deleted),
+        deletion_vector: add.deletion_vector.clone(),
+    });
+    let mut moves = Moves { from: from.collect(), to: Vec::new() };
+    for add in &data.adds {
+        moves.to.push(MovedTo { path: add.path.clone(), num_records: row_count(table.store(), add).await? });
+    }
+    Ok((!moves.to.is_empty()).then_some(moves))
+}
+
+/// Live and deleted rows of each file.
+async fn count_rows(table: &Table, sources: &[Add]) -> Result<Vec<(u64, u64)>> {
     let counts = stream::iter(sources).map(|add| async move {
         let num_records = row_count(table.store(), add).await?;
         let deleted = add.deletion_vector.as_ref().map_or(Ok(0), |vector| u64::try_from(vector.cardinality));
@@ -74,8 +91,7 @@ async fn count_rows(table: &Table, sources: &[Add]) -> Result<(u64, u64)> {
             None => Err(Error::corrupt("a deletion vector deletes more rows than its file has").path(&add.path)),
         }
     });
-    let counts: Vec<(u64, u64)> = counts.buffered(PARALLEL_COUNTS).boxed().try_collect().await?;
-    Ok(counts.into_iter().fold((0, 0), |(live, deleted), (l, d)| (live.saturating_add(l), deleted.saturating_add(d))))
+    counts.buffered(PARALLEL_COUNTS).boxed().try_collect().await
 }
 
 /// Rows before are rows after, and all in one partition.

@@ -14,3 +14,7 @@ pub const MAX_PARQUET_FOOTER_BYTES: usize = 64 << 20;
 pub const MAX_DELETION_VECTOR_BYTES: usize = 1 << 30;
 /// Largest version checksum that is parsed, in bytes: others embed the files of small tables in it.
 pub const MAX_CHECKSUM_BYTES: usize = 64 << 20;
+/// Most bytes of data files that others added which are read to find out whether a commit may follow them.
+pub const MAX_LOOKED_AT_BYTES: u64 = 64 << 20;
+/// Most rows of one compaction group that are followed to where they were put.
+pub const MAX_MOVED_ROWS: u64 = 1 << 30;

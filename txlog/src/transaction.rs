@@ -1,5 +1,6 @@
 //! What is to be committed, and what its bytes are at a version.
 
+pub mod moves;
 pub mod reads;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use crate::error::Result;
 use crate::replay::Commit;
 use crate::version::{TimestampMs, Version};
 
+pub use moves::{MOVES_TAG, MovedFrom, MovedTo, Moves};
 pub use reads::{Isolation, Reads, RowsRead};
 
 /// The engine and its version, as `commitInfo.engineInfo` has it.
@@ -111,6 +113,8 @@ pub struct Transaction {
     /// Contents of vectors that its actions name, so that they needn't be read back where they have to be united with
     /// another's.
     pub vectors: DecodedVectors,
+    /// Where it puts the rows of files that it rearranges, so that deletes of them can follow it, and it them.
+    pub moves: Vec<Moves>,
     actions: Vec<Action>,
 }
 
@@ -129,6 +133,7 @@ impl Transaction {
             isolation: Isolation::default(),
             reads: None,
             vectors: DecodedVectors::default(),
+            moves: Vec::new(),
             actions: Vec::new(),
         }
     }
@@ -259,7 +264,7 @@ impl Transaction {
             engine_info: Some(ENGINE_INFO.to_owned()),
             txn_id: Some(stamp.txn_id.clone()),
             user_metadata: self.user_metadata.clone(),
-            tags: None,
+            tags: moves::to_tag(&self.moves).map(|moves| [(MOVES_TAG.to_owned(), Some(moves))].into()),
         }));
         actions.extend(self.actions.iter().filter(|a| matches!(a, Action::Protocol(_) | Action::Metadata(_))).cloned());
         actions.extend(self.txns.iter().map(|update| {

@@ -19,7 +19,7 @@ pub(crate) async fn run(args: ReadArgs, context: &Context) -> Result<()> {
         columns: (!args.columns.is_empty()).then_some(args.columns),
         filter: args.predicate,
         limit: args.limit,
-        files: None,
+        ..ScanRequest::default()
     };
     let named = |error: lakebed_txlog::Error| error.table(table.url().to_string()).version(snapshot.version());
     let found = table.scan(&snapshot, &request).await.map_err(named)?;

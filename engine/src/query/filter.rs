@@ -26,6 +26,8 @@ use crate::store::TableStore;
 pub struct Filter {
     expr: Expr,
     predicate: Predicate,
+    /// Whether its value may differ between two evaluations.
+    differs: bool,
 }
 
 impl Filter {
@@ -45,7 +47,7 @@ impl Filter {
         let differs = pushed::is_volatile(&written);
         let expr = context::simplified(&state, written, &schema).map_err(named)?;
         let predicate = if differs { Predicate::Unknown } else { pushed::predicate(&expr, snapshot.schema()) };
-        Ok(Filter { expr, predicate })
+        Ok(Filter { expr, predicate, differs })
     }
 
     /// What files can be judged by. [`Predicate::Unknown`] where it can't be said, conditions included whose value may
@@ -69,13 +71,7 @@ pub async fn matching_rows(
     filter: &Filter,
 ) -> Result<DeletionVector> {
     let of = origin(store, snapshot);
-    let (provider, position) = Provider::new(store, snapshot)?.only(vec![add.clone()]).with_positions();
-    let context = context::context(Streams::One);
-    let frame = context.read_table(Arc::new(provider)).and_then(|frame| {
-        frame.filter(filter.expr.clone())?.select(vec![Expr::Column(Column::new_unqualified(position))])
-    });
-    let frame = frame.map_err(|e| in_file(planning(e), &of, add))?;
-    let mut found = rows(frame, Some(of.clone())).await.map_err(|e| in_file(e, &of, add))?;
+    let mut found = positions_of(store, snapshot, add, filter, None).await?;
     let mut positions = DeletionVector::new();
     while let Some(batch) = found.stream.try_next().await.map_err(|e| in_file(e, &of, add))? {
         let column = batch.column(0).as_primitive_opt::<Int64Type>().filter(|column| column.null_count() == 0);
@@ -87,6 +83,45 @@ pub async fn matching_rows(
         }
     }
     Ok(positions)
+}
+
+/// Whether the condition is true of a live row of one file, or may be when it is asked again.
+///
+/// Reads the condition's columns alone, as far as the first such row.
+///
+/// # Errors
+/// As [`scan`](super::scan()).
+pub async fn has_match(store: &TableStore, snapshot: &Snapshot, add: &Add, filter: &Filter) -> Result<bool> {
+    if filter.differs {
+        return Ok(true);
+    }
+    let of = origin(store, snapshot);
+    let mut found = positions_of(store, snapshot, add, filter, Some(1)).await?;
+    while let Some(batch) = found.stream.try_next().await.map_err(|e| in_file(e, &of, add))? {
+        if batch.num_rows() > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// One column: where the live rows of which the condition is true stand in their file; at most `limit` of them.
+async fn positions_of(
+    store: &TableStore,
+    snapshot: &Snapshot,
+    add: &Add,
+    filter: &Filter,
+    limit: Option<usize>,
+) -> Result<Rows> {
+    let of = origin(store, snapshot);
+    let (provider, position) = Provider::new(store, snapshot)?.only(vec![add.clone()]).with_positions();
+    let context = context::context(Streams::One);
+    let frame = context.read_table(Arc::new(provider)).and_then(|frame| {
+        let frame = frame.filter(filter.expr.clone())?.select(vec![Expr::Column(Column::new_unqualified(position))])?;
+        if limit.is_some() { frame.limit(0, limit) } else { Ok(frame) }
+    });
+    let frame = frame.map_err(|e| in_file(planning(e), &of, add))?;
+    rows(frame, Some(of.clone())).await.map_err(|e| in_file(e, &of, add))
 }
 
 /// The live rows of one file of which the condition is *not* true (false or NULL): what copy-on-write keeps. Every

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `scan` | which rows has a snapshot, or some of its files? |
 //! | `filter` | what does a condition mean, and of which rows is it true? |
+//! | `look` | do files that others added hold what a transaction looked for? |
 //! | `session` | how are tables asked in SQL? |
 //! | `travel` | which tables does a statement read, and at which versions? |
 //! | `names` | which column does a name mean? |
@@ -33,6 +34,7 @@ mod filter;
 mod fit;
 mod floats;
 mod literals;
+mod look;
 mod names;
 mod provider;
 mod pushed;
@@ -46,6 +48,7 @@ mod zeros;
 #[cfg(test)]
 mod tests;
 
-pub use filter::{Filter, matching_rows, remaining_rows};
-pub use scan::{Rows, ScanRequest, scan};
+pub use filter::{Filter, has_match, matching_rows, remaining_rows};
+pub use look::LookFor;
+pub use scan::{RowOrder, Rows, ScanRequest, scan};
 pub use session::Session;

@@ -27,6 +27,7 @@ use super::columns::{Columns, Positions};
 use super::files::{self, Planned};
 use super::pushed;
 use super::reader::DataFiles;
+use super::scan::RowOrder;
 use crate::store::TableStore;
 
 /// One version of a table, or some of its files.
@@ -38,6 +39,7 @@ pub(super) struct Provider {
     seen: SchemaRef,
     files: Option<Vec<Add>>,
     positions: Positions,
+    order: RowOrder,
 }
 
 impl Provider {
@@ -53,12 +55,19 @@ impl Provider {
             seen,
             files: None,
             positions: Positions::Absent,
+            order: RowOrder::Any,
         })
     }
 
     /// Only these files.
     pub(super) fn only(mut self, files: Vec<Add>) -> Provider {
         self.files = Some(files);
+        self
+    }
+
+    /// With rows in this order.
+    pub(super) fn ordered(mut self, order: RowOrder) -> Provider {
+        self.order = order;
         self
     }
 
@@ -137,7 +146,7 @@ impl Provider {
         let source = ParquetSource::new(schema)
             .with_table_parquet_options(parquet_options())
             .with_parquet_file_reader_factory(Arc::new(data));
-        let in_order = self.positions != Positions::Absent;
+        let in_order = self.positions != Positions::Absent || self.order == RowOrder::OfFiles;
         let partitions = if in_order { 1 } else { state.config().target_partitions().max(1) };
         let group_size = planned.files.len().div_ceil(partitions).max(1);
         let groups = planned.files.chunks(group_size).map(|files| FileGroup::new(files.to_vec())).collect();

@@ -45,6 +45,16 @@ impl fmt::Debug for Rows {
     }
 }
 
+/// In which order rows come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RowOrder {
+    /// In none that can be relied on: files are read beside each other.
+    #[default]
+    Any,
+    /// One file after the other, in the order in which they were given, and each in its own order.
+    OfFiles,
+}
+
 /// What to read of a snapshot. The default is all of it.
 #[derive(Clone, Debug, Default)]
 pub struct ScanRequest {
@@ -56,9 +66,11 @@ pub struct ScanRequest {
     pub limit: Option<usize>,
     /// Only these files; `None` is the live files, without those that the condition rules out.
     pub files: Option<Vec<Add>>,
+    /// In which order.
+    pub order: RowOrder,
 }
 
-/// Reads rows of a snapshot, in no particular order. Deletion vectors are read before it returns, data files by the
+/// Reads rows of a snapshot. Deletion vectors are read before it returns, data files by the
 /// stream.
 ///
 /// # Errors
@@ -67,8 +79,9 @@ pub struct ScanRequest {
 /// gone, `Corrupt` for a damaged one, those of the store.
 pub async fn scan(store: &TableStore, snapshot: &Snapshot, request: &ScanRequest) -> Result<Rows> {
     let named = |e: Error| e.version(snapshot.version()).table(store.url().to_string());
-    let context = context::context(Streams::Many);
-    let mut provider = Provider::new(store, snapshot)?;
+    let streams = if request.order == RowOrder::OfFiles { Streams::One } else { Streams::Many };
+    let context = context::context(streams);
+    let mut provider = Provider::new(store, snapshot)?.ordered(request.order);
     if let Some(files) = &request.files {
         provider = provider.only(files.clone());
     }

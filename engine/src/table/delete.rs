@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt, stream};
 use lakebed_txlog::action::{Action, Add};
 use lakebed_txlog::commit::Outcome;
-use lakebed_txlog::drive::CommitOptions;
+use lakebed_txlog::drive::{CommitOptions, Look};
 use lakebed_txlog::dv::{DeletionVector, DeletionVectorFile};
 use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::stats::loosened;
@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Table, read_vector, row_count};
-use crate::query::{Filter, matching_rows, remaining_rows};
+use crate::query::{Filter, LookFor, matching_rows, remaining_rows};
 use crate::write::{DataFiles, TableLayout, WriteOptions, write_stream};
 
 /// Files looked through at the same time.
@@ -65,6 +65,8 @@ enum Change {
 /// A delete, planned against one snapshot and ready to be committed.
 struct Planned {
     transaction: Transaction,
+    /// Its condition, for files that others add meanwhile.
+    look: LookFor,
     deletion: Deletion,
     /// What was uploaded for it, to be taken back where no commit names it.
     vectors: Option<object_store::path::Path>,
@@ -74,6 +76,7 @@ struct Planned {
 impl Table {
     /// Deletes the rows for which a SQL condition is true, in one commit. When another commit comes in between that the
     /// delete would have had to see, it is planned anew; where both deleted other rows of a file, their vectors are united.
+    /// Files that it added and that statistics don't rule out are looked into first, up to 64 MiB of them.
     ///
     /// Reads the condition's columns of the files that statistics and partitions don't rule out. The condition itself
     /// is not written to the log.
@@ -90,7 +93,8 @@ impl Table {
             let Some(planned) = self.plan_delete(&snapshot, condition).await.map_err(|e| self.named(e))? else {
                 return Ok(nothing(snapshot));
             };
-            let outcome = self.commit(&planned.transaction, Some(&snapshot), options).await?;
+            let look = Some(&planned.look as &dyn Look);
+            let outcome = self.commit_looking(&planned.transaction, Some(&snapshot), options, look).await?;
             let again = self.may_plan_again(&outcome, until);
             match outcome {
                 Outcome::Committed { snapshot, .. } => {
@@ -215,7 +219,8 @@ impl Table {
         ]
         .map(|(key, value)| (key.to_owned(), value))
         .into();
-        Ok(Planned { transaction, deletion, vectors, files })
+        let look = LookFor::rows_of(filter, self.store());
+        Ok(Planned { transaction, look, deletion, vectors, files })
     }
 
     async fn upload(&self, file: DeletionVectorFile) -> Result<object_store::path::Path> {

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use lakebed_txlog::commit::Outcome;
 use lakebed_txlog::drive::history::Entry;
-use lakebed_txlog::drive::{CheckpointReport, CommitOptions, Landing, Log, LogStore};
+use lakebed_txlog::drive::{CheckpointReport, CommitOptions, Landing, Log, LogStore, Look};
 use lakebed_txlog::env::{Env, SystemEnv};
 use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::transaction::Transaction;
@@ -186,7 +186,22 @@ impl Table {
         read: Option<&Snapshot>,
         options: &CommitOptions,
     ) -> Result<Outcome> {
-        let outcome = self.0.log.commit(transaction, read, options).await?;
+        self.commit_looking(transaction, read, options, None).await
+    }
+
+    /// As [`commit`](Self::commit), and `look` is asked where statistics can't tell whether files that others added hold
+    /// rows which the transaction looked for. [`LookFor`](crate::query::LookFor) looks by a condition.
+    ///
+    /// # Errors
+    /// As [`Log::commit_looking`].
+    pub async fn commit_looking(
+        &self,
+        transaction: &Transaction,
+        read: Option<&Snapshot>,
+        options: &CommitOptions,
+        look: Option<&dyn Look>,
+    ) -> Result<Outcome> {
+        let outcome = self.0.log.commit_looking(transaction, read, options, look).await?;
         if let Outcome::Committed { snapshot, .. } = &outcome {
             self.0.checksums.after_commit(&self.0.log, snapshot);
             self.0.background.after_commit(&self.0.log, snapshot);

@@ -1,11 +1,12 @@
 //! Do two commits get along on the files and rows that they touch?
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 
 use arrow::array::Array;
 
+use super::follow::{self, Deleted};
 use super::rebase::{Rebase, Unite};
 use super::resolve::Winner;
 use super::touched::{Theirs, Touch, Touched};
@@ -15,9 +16,10 @@ use crate::action::{Add, DeletionVectorDescriptor, PartitionValues, Remove};
 use crate::dv::DeletionVector;
 use crate::snapshot::Snapshot;
 use crate::stats::ParsedStats;
+use crate::transaction::moves::Places;
 use crate::transaction::{Isolation, Kind, Reads, RowsRead, Transaction};
 
-/// H to L.
+/// H to N.
 pub(super) fn check(
     ours: &Transaction,
     reads: &Reads,
@@ -34,22 +36,35 @@ pub(super) fn check(
         return Err(Why::Unclear(path.to_owned()));
     }
     let vectors = Vectors { ours, winner, unread: RefCell::default() };
-    let pair = Pair { ours, reads, theirs, vectors: &vectors };
+    let pair = Pair {
+        ours,
+        reads,
+        winner,
+        theirs,
+        vectors: &vectors,
+        their_places: OnceCell::new(),
+        our_places: OnceCell::new(),
+    };
     let mut rebase = Rebase::default();
     let mut moved = BTreeSet::new();
+    let (mut followed, mut carried) = (Deleted::default(), Deleted::default());
     for (path, mine) in &hits.files {
         match pair.written(path, *mine)? {
             Written::United(united) => rebase.unite.push(*united),
             Written::Moved => {
                 moved.insert(*path);
             }
+            Written::Followed => pair.follow(path, Some(*mine), &mut rebase, &mut followed)?,
+            Written::Carried(remove) => pair.carry(path, remove, &mut rebase, &mut carried)?,
             Written::Unread => {}
         }
     }
     if !moved.is_empty() {
         pair.follow_moved(&moved, &mut rebase)?; // J
     }
-    pair.read(&hits)?;
+    pair.read(&hits, &mut rebase)?;
+    pair.followed(followed, &mut rebase)?; // M
+    pair.carried(carried, &mut rebase)?; // N
     let may_match = pair.phantoms(winner)?;
     let unread = vectors.unread.into_inner();
     if !unread.is_empty() {
@@ -62,25 +77,43 @@ pub(super) fn check(
 }
 
 /// What becomes of a file that both touch.
-enum Written {
+enum Written<'a> {
     /// I
     United(Box<Unite>),
     /// J: ours removes it, and its rows stand in others.
     Moved,
+    /// M: ours deletes rows of it, which stand in others.
+    Followed,
+    /// N: ours puts its rows into others, and some of them are gone.
+    Carried(&'a Remove),
     /// A vector that decides isn't known.
     Unread,
 }
 
-struct Pair<'a> {
-    ours: &'a Transaction,
-    reads: &'a Reads,
-    theirs: &'a Theirs<'a>,
-    vectors: &'a Vectors<'a>,
+pub(super) struct Pair<'a> {
+    pub(super) ours: &'a Transaction,
+    pub(super) reads: &'a Reads,
+    pub(super) winner: &'a Winner<'a>,
+    pub(super) theirs: &'a Theirs<'a>,
+    pub(super) vectors: &'a Vectors<'a>,
+    /// Read when it is asked for: most pairs don't need it.
+    their_places: OnceCell<Option<Places>>,
+    our_places: OnceCell<Option<Places>>,
 }
 
 impl Pair<'_> {
+    /// Where the winner says that it put rows.
+    pub(super) fn their_places(&self) -> Option<&Places> {
+        self.their_places.get_or_init(|| follow::places_of(self.winner.commit)).as_ref()
+    }
+
+    /// Where ours puts rows.
+    pub(super) fn our_places(&self) -> Option<&Places> {
+        self.our_places.get_or_init(|| follow::places_of_ours(self.ours)).as_ref()
+    }
+
     /// H: a file that both touch.
-    fn written(&self, path: &str, mine: Touch<'_>) -> Result<Written, Why> {
+    fn written<'t>(&self, path: &str, mine: Touch<'t>) -> Result<Written<'t>, Why> {
         let Some(theirs) = self.theirs.touched.files.get(path) else {
             return Err(Why::FileChanged(path.to_owned()));
         };
@@ -88,9 +121,19 @@ impl Pair<'_> {
             (Touch::Changed(remove, add), Touch::Changed(their_remove, their_add)) => {
                 self.united((remove, add), (their_remove, their_add))
             }
-            (Touch::Gone(mine), Touch::Gone(theirs)) if self.theirs.rearranges => {
-                let replaces = self.ours.kind == Kind::Overwrite && mine.dv_id() == theirs.dv_id();
-                if replaces { Ok(Written::Moved) } else { Err(Why::FileMoved(path.to_owned())) }
+            (Touch::Gone(mine), Touch::Gone(theirs))
+                if self.theirs.rearranges && self.ours.kind == Kind::Overwrite && mine.dv_id() == theirs.dv_id() =>
+            {
+                Ok(Written::Moved)
+            }
+            (Touch::Gone(mine) | Touch::Changed(mine, _), Touch::Gone(theirs)) if self.may_follow(mine, theirs) => {
+                Ok(Written::Followed)
+            }
+            (Touch::Gone(mine), Touch::Changed(theirs, _)) if self.may_carry(mine, theirs) => {
+                Ok(Written::Carried(mine))
+            }
+            (Touch::Gone(mine), Touch::Gone(theirs)) if !self.theirs.rearranges && self.may_carry(mine, theirs) => {
+                Ok(Written::Carried(mine))
             }
             (_, Touch::Gone(_)) if self.theirs.rearranges => Err(Why::FileMoved(path.to_owned())),
             (_, Touch::Gone(_)) => Err(Why::FileGone(path.to_owned())),
@@ -99,7 +142,7 @@ impl Pair<'_> {
     }
 
     /// I
-    fn united(&self, mine: (&Remove, &Add), theirs: (&Remove, &Add)) -> Result<Written, Why> {
+    fn united<'t>(&self, mine: (&Remove, &Add), theirs: (&Remove, &Add)) -> Result<Written<'t>, Why> {
         let path = || mine.1.path.clone();
         let alike = mine.0.dv_id() == theirs.0.dv_id()
             && mine.1.size == theirs.1.size
@@ -161,12 +204,17 @@ impl Pair<'_> {
     }
 
     /// K: files that ours only depends on.
-    fn read(&self, hits: &Touched<'_>) -> Result<(), Why> {
+    fn read(&self, hits: &Touched<'_>, rebase: &mut Rebase) -> Result<(), Why> {
         for (path, touch) in &self.theirs.touched.files {
             let rows = self.reads.rows_of(path).filter(|rows| !rows.is_none());
             let Some(rows) = rows.filter(|_| !hits.files.contains_key(path)) else { continue };
             let why = match (rows, touch) {
-                (_, Touch::Gone(_)) if self.theirs.rearranges => Why::FileMoved((*path).to_owned()),
+                // Who read the whole table has read what the rows are in as well.
+                (_, Touch::Gone(_)) if self.theirs.rearranges && !self.reads.names(path) => continue,
+                (_, Touch::Gone(_)) if self.theirs.rearranges => {
+                    self.follow(path, None, rebase, &mut Deleted::default())?; // M
+                    continue;
+                }
                 (_, Touch::Gone(_)) => Why::FileGone((*path).to_owned()),
                 (RowsRead::Only(rows), Touch::Changed(_, add)) => {
                     match self.vectors.find(add.deletion_vector.as_ref()) {
@@ -245,14 +293,14 @@ fn may_match(reads: &Reads, winner: &Winner<'_>, adds: &[Add]) -> Vec<bool> {
 }
 
 /// How many physical rows a file's statistics say that it has.
-fn num_records(add: &Add) -> Option<u64> {
+pub(super) fn num_records(add: &Add) -> Option<u64> {
     let stats = ParsedStats::from_texts([add.stats.as_deref()].into_iter(), &[]);
     let count = stats.num_records.is_valid(0).then(|| stats.num_records.value(0))?;
     u64::try_from(count).ok()
 }
 
 /// Contents of vectors, and which of those that were looked for aren't known.
-struct Vectors<'a> {
+pub(super) struct Vectors<'a> {
     ours: &'a Transaction,
     winner: &'a Winner<'a>,
     unread: RefCell<Vec<DeletionVectorDescriptor>>,
@@ -260,7 +308,7 @@ struct Vectors<'a> {
 
 impl Vectors<'_> {
     /// The contents; no vector deletes nothing.
-    fn find(&self, descriptor: Option<&DeletionVectorDescriptor>) -> Option<Cow<'_, DeletionVector>> {
+    pub(super) fn find(&self, descriptor: Option<&DeletionVectorDescriptor>) -> Option<Cow<'_, DeletionVector>> {
         let Some(descriptor) = descriptor else { return Some(Cow::Owned(DeletionVector::new())) };
         let found = self.ours.vectors.find(descriptor).or_else(|| self.winner.known.vectors.find(descriptor));
         if found.is_none() && !self.unread.borrow().contains(descriptor) {

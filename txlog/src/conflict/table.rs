@@ -37,6 +37,9 @@ pub(super) fn check(ours: &Transaction, reads: &Reads, winner: &Winner<'_>) -> R
         (None, None) => Ok(()),
         (Some(_), Some(_)) => Err(Why::BothMetadata),
         (Some(ours), None) => compare(before, ours).map(|_| ()).map_err(Why::Constrains),
+        (None, Some(theirs)) if reads.is_of_table() && theirs != before => {
+            Err(Why::Metadata("schema or properties".to_owned()))
+        }
         (None, Some(theirs)) => match compare(before, theirs).map_err(Why::Metadata)? {
             Some(widened) if !reads.predicates().is_empty() => Err(Why::Metadata(widened)),
             _ => Ok(()),

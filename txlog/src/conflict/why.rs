@@ -69,6 +69,21 @@ pub enum Why {
 }
 
 impl Why {
+    /// The file that stands in the way, where it is one by itself.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Why::FileGone(path)
+            | Why::FileMoved(path)
+            | Why::FileChanged(path)
+            | Why::RowsGone(path)
+            | Why::RowsRestored(path)
+            | Why::RowCount(path)
+            | Why::Unclear(path) => Some(path),
+            _ => None,
+        }
+    }
+
     /// A word for the reason.
     #[must_use]
     pub fn label(&self) -> &'static str {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::load;
+use super::look::{Look, Looks};
 use super::store::{Landing, LogStore, PutAnswer};
-use super::{tail, vectors};
+use super::{load, tail, vectors};
 use crate::action::{Action, CommitInfo, Metadata, Protocol};
 use crate::commit::Outcome;
 use crate::commit::machine::{Again, End, Event, Machine, Step};
@@ -51,6 +51,7 @@ pub(super) struct Attempt<'a> {
     /// What is to be committed, changed by what it followed.
     transaction: Cow<'a, Transaction>,
     options: &'a CommitOptions,
+    looks: Looks<'a>,
     txn_id: String,
     fence_id: String,
     /// The last error of the store, for when the commit fails.
@@ -76,12 +77,14 @@ impl<'a> Attempt<'a> {
         env: &'a Arc<dyn Env>,
         transaction: &'a Transaction,
         options: &'a CommitOptions,
+        look: Option<&'a dyn Look>,
     ) -> Attempt<'a> {
         Attempt {
             store,
             env,
             transaction: Cow::Borrowed(transaction),
             options,
+            looks: Looks::by(look),
             txn_id: env.uuid().to_string(),
             fence_id: env.uuid().to_string(),
             failure: None,
@@ -272,17 +275,31 @@ impl<'a> Attempt<'a> {
         Ok(Followed::To(Box::new(snapshot)))
     }
 
-    /// Resolves one commit, reading the vectors that decide.
-    async fn resolved(&self, winner: &Commit, before: &Snapshot) -> Result<Verdict> {
+    /// Resolves one commit, reading the vectors and files that decide.
+    async fn resolved(&mut self, winner: &Commit, before: &Snapshot) -> Result<Verdict> {
         let mut known = Known::default();
+        let mut looked = false;
         loop {
             let verdict = resolve(&self.transaction, &Winner { commit: winner, before, known: &known });
-            let Verdict::Reject(Why::Unread { vectors: unread }) = &verdict else { return Ok(verdict) };
-            // What was read isn't asked for again.
-            let fresh = unread.iter().all(|descriptor| known.vectors.find(descriptor).is_none());
-            let read = fresh && vectors::read(self.store, unread, &mut known.vectors).await?;
-            if !read {
-                return Ok(verdict);
+            match &verdict {
+                Verdict::Reject(Why::Unread { vectors: unread }) => {
+                    // What was read isn't asked for again.
+                    let fresh = unread.iter().all(|descriptor| known.vectors.find(descriptor).is_none());
+                    let read = fresh && vectors::read(self.store, unread, &mut known.vectors).await?;
+                    if !read {
+                        return Ok(verdict);
+                    }
+                }
+                Verdict::Reject(Why::MayMatch { files }) if !looked => {
+                    looked = true;
+                    let adds = winner.adds.iter().filter(|add| files.contains(&add.path)).collect();
+                    let without_match = self.looks.without_match(before, adds).await;
+                    if without_match.is_empty() {
+                        return Ok(verdict);
+                    }
+                    known.without_match.extend(without_match);
+                }
+                _ => return Ok(verdict),
             }
         }
     }
@@ -386,7 +403,7 @@ fn effective<'a>(
 /// Commits version 0.
 pub(super) async fn create(store: &LogStore, env: &Arc<dyn Env>, transaction: &Transaction) -> Result<Snapshot> {
     let options = CommitOptions::default();
-    let mut attempt = Attempt::new(store, env, transaction, &options);
+    let mut attempt = Attempt::new(store, env, transaction, &options, None);
     let stamp = attempt.stamp_after(None, None, attempt.txn_id.clone())?;
     attempt.actions = transaction.stamped(&stamp);
     if let (Some(protocol), Some(metadata)) = effective(transaction, None) {

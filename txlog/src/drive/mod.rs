@@ -10,6 +10,7 @@
 //! | `checksum` | how is a version checksum written? |
 //! | `tail` | what has been committed since? |
 //! | `commit` | how does a transaction become a version? |
+//! | `look` | who looks into data files where statistics can't tell? |
 //! | `vectors` | how are deletion vectors read and stored while a commit follows others? |
 //! | `publish` | how is a checkpoint written? |
 //! | `upload` | how does a large file get into the log, a part at a time and all at once? |
@@ -23,6 +24,7 @@ mod commit;
 mod error;
 pub mod history;
 mod load;
+mod look;
 mod opened;
 mod part;
 mod publish;
@@ -38,6 +40,7 @@ use std::time::Duration;
 pub use checksum::{ChecksumFound, ChecksumWritten};
 pub use commit::CommitOptions;
 pub use error::{file_error, store_error};
+pub use look::Look;
 pub use publish::{CheckpointReport, Publication};
 pub use store::{Landing, LogStore};
 
@@ -194,9 +197,25 @@ impl Log {
         read: Option<&Snapshot>,
         options: &CommitOptions,
     ) -> Result<Outcome> {
+        self.commit_looking(transaction, read, options, None).await
+    }
+
+    /// As [`commit`](Self::commit). Where statistics can't tell whether files that others added hold rows which the
+    /// transaction looked for, `look` is asked, up to
+    /// [`MAX_LOOKED_AT_BYTES`](crate::limits::MAX_LOOKED_AT_BYTES) of files and once a file; else they are taken to.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub async fn commit_looking(
+        &self,
+        transaction: &Transaction,
+        read: Option<&Snapshot>,
+        options: &CommitOptions,
+        look: Option<&dyn Look>,
+    ) -> Result<Outcome> {
         let tip = self.lock().clone();
         let tip = if self.lease_is_over(&tip) { self.reopen(&tip.snapshot).await? } else { tip.snapshot };
-        let attempt = commit::Attempt::new(&self.store, &self.env, transaction, options);
+        let attempt = commit::Attempt::new(&self.store, &self.env, transaction, options, look);
         let outcome = attempt.run(read.unwrap_or(&tip), tip.version()).await?;
         if let Outcome::Committed { snapshot, .. } = &outcome {
             self.advance(snapshot, None);

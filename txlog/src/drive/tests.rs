@@ -1,5 +1,7 @@
 //! Does a commit that follows others leave the table that the rules say?
 
+mod looks;
+
 use std::collections::BTreeMap;
 
 use object_store::memory::InMemory;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::moves::Positions;
 use crate::dv::DeletionVector;
 use crate::predicate::Predicate;
 
@@ -64,6 +65,7 @@ pub struct Reads {
     predicates: Vec<Predicate>,
     files: BTreeMap<String, RowsRead>,
     every_file: bool,
+    of_table: bool,
 }
 
 impl Reads {
@@ -87,9 +89,38 @@ impl Reads {
         self
     }
 
+    /// And schema and properties as they are: whoever changes either in any way would have had to be seen.
+    #[must_use]
+    pub fn and_of_table(mut self) -> Reads {
+        self.of_table = true;
+        self
+    }
+
+    /// Whether it depends on schema and properties as they are.
+    #[must_use]
+    pub fn is_of_table(&self) -> bool {
+        self.of_table
+    }
+
     /// Depends on rows of a file.
     pub fn depend_on(&mut self, path: impl Into<String>, rows: RowsRead) {
         self.files.insert(path.into(), rows);
+    }
+
+    /// The same, where rows of a file have been put into others: it is no longer named, and those others are.
+    #[must_use]
+    pub(crate) fn moved(mut self, path: &str, to: Positions) -> Reads {
+        self.files.remove(path);
+        // Who read every file reads all of the others as well.
+        for (path, rows) in to.into_iter().filter(|_| !self.every_file) {
+            let rows = match self.files.remove(&path) {
+                Some(RowsRead::All) => RowsRead::All,
+                Some(RowsRead::Only(named)) => RowsRead::Only(named.union(&rows)),
+                None => RowsRead::Only(rows),
+            };
+            self.files.insert(path, rows);
+        }
+        self
     }
 
     /// The conditions: a new row matters when one of them is true of it.

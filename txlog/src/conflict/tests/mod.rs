@@ -8,6 +8,7 @@
 //! | `f2` | `a` | 5, 6, 7, 8 | row 3 |
 //! | `f3` | `b` | 1, 2, 3, 4 | none |
 
+mod follow;
 mod matrix;
 mod maximal;
 mod mutants;
@@ -24,7 +25,9 @@ use crate::predicate::{Comparison, Literals, Predicate};
 use crate::replay::Commit;
 use crate::schema::{ColumnPath, DataType, StructField, StructType};
 use crate::snapshot::Snapshot;
-use crate::transaction::{Isolation, Kind, Reads, RowsRead, Stamp, Transaction, TxnUpdate};
+use crate::transaction::{
+    Isolation, Kind, MOVES_TAG, MovedFrom, MovedTo, Moves, Reads, RowsRead, Stamp, Transaction, TxnUpdate,
+};
 use crate::version::{TimestampMs, Version};
 
 fn schema() -> StructType {
@@ -36,6 +39,7 @@ fn metadata() -> Metadata {
         id: "table".into(),
         schema_string: schema().to_json(),
         partition_columns: vec!["p".into()],
+        configuration: [("delta.enableDeletionVectors".to_owned(), "true".to_owned())].into(),
         ..Metadata::default()
     }
 }
@@ -67,9 +71,13 @@ fn in_partition(p: &str) -> PartitionValues {
 }
 
 /// A file of four rows with these bounds of `k`.
-fn file(path: &str, p: &str, (min, max): (i32, i32)) -> Add {
+fn file(path: &str, p: &str, bounds: (i32, i32)) -> Add {
+    file_of(4, path, p, bounds)
+}
+
+fn file_of(num_records: u64, path: &str, p: &str, (min, max): (i32, i32)) -> Add {
     let stats = format!(
-        r#"{{"numRecords":4,"minValues":{{"k":{min}}},"maxValues":{{"k":{max}}},"nullCount":{{"k":0}},"tightBounds":true}}"#
+        r#"{{"numRecords":{num_records},"minValues":{{"k":{min}}},"maxValues":{{"k":{max}}},"nullCount":{{"k":0}},"tightBounds":true}}"#
     );
     Add {
         path: path.into(),
@@ -109,6 +117,24 @@ fn moved(add: &Add) -> Remove {
     add.removed(7, false)
 }
 
+/// What a rearrangement says of the files of four rows that it put into another.
+fn moves(from: &[Add], to: (&str, u64)) -> Moves {
+    let from = from.iter().map(|add| MovedFrom {
+        path: add.path.clone(),
+        num_records: 4,
+        deletion_vector: add.deletion_vector.clone(),
+    });
+    Moves { from: from.collect(), to: vec![MovedTo { path: to.0.into(), num_records: to.1 }] }
+}
+
+/// A commit that says where it put rows.
+fn telling(mut commit: Commit, moves: &[Moves]) -> Commit {
+    let tag = serde_json::to_string(moves).unwrap();
+    let tags = Some([(MOVES_TAG.to_owned(), Some(tag))].into());
+    commit.commit_info = Some(CommitInfo { tags, ..CommitInfo::default() });
+    commit
+}
+
 /// The table at version 0.
 fn table() -> Snapshot {
     let commit = Commit {
@@ -128,6 +154,8 @@ fn resolved(ours: &Transaction, winner: &Commit) -> Verdict {
 fn letter(verdict: &Verdict) -> char {
     match verdict {
         Verdict::Accept(rebase) if rebase.is_empty() => '+',
+        Verdict::Accept(rebase) if !rebase.carry.is_empty() => 'c',
+        Verdict::Accept(rebase) if rebase.reads.is_some() => 'f',
         Verdict::Accept(rebase) if rebase.unite.is_empty() => 'm',
         Verdict::Accept(_) => 'u',
         Verdict::AlreadyApplied { .. } => '=',

@@ -5,6 +5,7 @@
 
 use super::maximal::{Invariant, Judge, broken_by};
 use super::*;
+use crate::conflict::Unite;
 
 /// Accepts what is refused for this.
 fn pardon(ours: &Transaction, winner: &Winner<'_>, label: &str) -> Verdict {
@@ -56,6 +57,15 @@ const MUTANTS: &[(&str, Judge, Invariant)] = &[
     ("rows that both delete are deleted twice", |ours, winner| pardon(ours, winner, "rows gone"), Invariant::Live),
     ("phantoms are overlooked", |ours, winner| pardon(ours, winner, "may match"), Invariant::Serial),
     (
+        "a file that was looked into holds no match, whatever is in it",
+        |ours, winner| {
+            let mut known = winner.known.clone();
+            known.without_match.extend(winner.commit.adds.iter().map(|add| add.path.clone()));
+            resolve(ours, &Winner { known: &known, ..*winner })
+        },
+        Invariant::Serial,
+    ),
+    (
         "removals that rearrange don't count (C6)",
         |ours, winner| after(ours, winner, |commit| commit.removes.retain(|remove| remove.data_change)),
         Invariant::Serial,
@@ -97,7 +107,9 @@ const MUTANTS: &[(&str, Judge, Invariant)] = &[
         "the winner's vector is replaced by ours",
         |ours, winner| {
             accepted(ours, winner, |rebase| {
-                rebase.unite.iter_mut().for_each(|unite| unite.vector = own_vector(ours, &unite.live.path));
+                let touched = |unite: &&mut Unite| ours.adds().any(|add| add.path == unite.live.path);
+                let both = rebase.unite.iter_mut().filter(touched);
+                both.for_each(|unite| unite.vector = own_vector(ours, &unite.live.path));
             })
         },
         Invariant::Serial,
@@ -108,7 +120,9 @@ const MUTANTS: &[(&str, Judge, Invariant)] = &[
             accepted(ours, winner, |rebase| {
                 for unite in &mut rebase.unite {
                     let found = crate::dv::DecodedVectors::default();
-                    unite.vector = found.find(unite.live.deletion_vector.as_ref().unwrap()).unwrap().into_owned();
+                    if let Some(winners) = &unite.live.deletion_vector {
+                        unite.vector = found.find(winners).unwrap().into_owned();
+                    }
                 }
             })
         },
@@ -127,6 +141,40 @@ const MUTANTS: &[(&str, Judge, Invariant)] = &[
     (
         "what is gone is removed again, and not what stands in its place",
         |ours, winner| accepted(ours, winner, |rebase| rebase.gone.clear()),
+        Invariant::Serial,
+    ),
+    (
+        "rows that moved are looked for from the other end",
+        |ours, winner| {
+            accepted(ours, winner, |rebase| {
+                if rebase.reads.is_some() {
+                    for unite in &mut rebase.unite {
+                        unite.vector = unite.vector.iter().map(|row| unite.num_records - 1 - row).collect();
+                    }
+                }
+            })
+        },
+        Invariant::Serial,
+    ),
+    (
+        "rows that moved aren't deleted where they are",
+        |ours, winner| {
+            accepted(ours, winner, |rebase| {
+                if rebase.reads.is_some() {
+                    rebase.unite.clear();
+                }
+            })
+        },
+        Invariant::Serial,
+    ),
+    (
+        "what was deleted meanwhile comes back with a compaction",
+        |ours, winner| accepted(ours, winner, |rebase| rebase.carry.clear()),
+        Invariant::Serial,
+    ),
+    (
+        "a compaction replaces files as it read them",
+        |ours, winner| accepted(ours, winner, |rebase| rebase.live.clear()),
         Invariant::Serial,
     ),
     (

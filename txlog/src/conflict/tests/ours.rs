@@ -102,7 +102,7 @@ pub(super) fn overwrite_unsaid() -> Transaction {
 
 pub(super) fn restore() -> Transaction {
     let back = Action::Add(file("f0", "a", (1, 9)));
-    doing(Kind::Overwrite, Reads::table(), [Action::Remove(removed(&f1())), back])
+    doing(Kind::Overwrite, Reads::table().and_of_table(), [Action::Remove(removed(&f1())), back])
 }
 
 pub(super) fn compaction() -> Transaction {
@@ -112,15 +112,18 @@ pub(super) fn compaction() -> Transaction {
     let removes = [f1(), f2()].map(|file| Action::Remove(moved(&file)));
     let mut transaction = doing(Kind::Rearrange, reads, removes);
     transaction.isolation = Isolation::Snapshot;
-    transaction.push(Action::Add(rearranged(file("ours", "a", (1, 8)))));
+    transaction.push(Action::Add(rearranged(file_of(7, "ours", "a", (1, 8)))));
+    transaction.moves = vec![moves(&[f1(), f2()], ("ours", 7))];
     transaction
 }
 
 pub(super) fn purge() -> Transaction {
     let mut reads = Reads::nothing();
     reads.depend_on("f2", RowsRead::All);
-    let purged = Action::Add(rearranged(file("ours", "a", (5, 7))));
-    doing(Kind::Rearrange, reads, [Action::Remove(moved(&f2())), purged])
+    let purged = Action::Add(rearranged(file_of(3, "ours", "a", (5, 7))));
+    let mut transaction = doing(Kind::Rearrange, reads, [Action::Remove(moved(&f2())), purged]);
+    transaction.moves = vec![moves(&[f2()], ("ours", 3))];
+    transaction
 }
 
 pub(super) fn compaction_unsaid() -> Transaction {

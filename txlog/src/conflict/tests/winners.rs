@@ -109,7 +109,11 @@ pub(super) fn restore_of_rows() -> Commit {
 }
 
 pub(super) fn compaction() -> Commit {
-    commit(vec![moved(&f1()), moved(&f2())], vec![rearranged(file("theirs", "a", (1, 8)))])
+    telling(compaction_by_strangers(), &[moves(&[f1(), f2()], ("theirs", 7))])
+}
+
+pub(super) fn compaction_by_strangers() -> Commit {
+    commit(vec![moved(&f1()), moved(&f2())], vec![rearranged(file_of(7, "theirs", "a", (1, 8)))])
 }
 
 pub(super) fn compaction_elsewhere() -> Commit {

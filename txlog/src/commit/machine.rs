@@ -20,6 +20,7 @@
 
 use std::time::Duration;
 
+use crate::replay::Commit;
 use crate::version::Version;
 
 /// What the store answered, or what following the winners came to.
@@ -43,6 +44,18 @@ pub enum Event {
     NoAnswer,
     /// Every winner may be followed; the next version is free as far as is known.
     Followed(Version),
+}
+
+impl Event {
+    /// What was read back, by the ids of our transaction and of our fence.
+    pub(crate) fn read_back(found: Option<&Commit>, txn_id: &str, fence_id: &str) -> Event {
+        match found.map(Commit::txn_id) {
+            None => Event::FoundNothing,
+            Some(Some(id)) if id == txn_id => Event::FoundOurs,
+            Some(Some(id)) if id == fence_id => Event::FoundFence,
+            Some(_) => Event::FoundAnother,
+        }
+    }
 }
 
 /// What to do.

@@ -42,6 +42,8 @@ pub use publish::{CheckpointReport, Publication};
 pub use store::{Landing, LogStore};
 
 use crate::commit::Outcome;
+pub use crate::commit::trust::MAX_HANDLE_AGE;
+use crate::commit::trust::lease_is_over;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::head::Head;
@@ -50,15 +52,10 @@ use crate::snapshot::Snapshot;
 use crate::transaction::Transaction;
 use crate::version::Version;
 
-/// How long a handle may go on without listing: past it, the log may have been cleaned up below a checkpoint that the
-/// handle doesn't know, and a put could land in the hole (pitfall C14).
-pub const MAX_HANDLE_AGE: Duration = Duration::from_secs(60 * 60);
 /// Files of a checkpoint, or ranges of one, that are fetched at the same time.
 const PARALLEL_GETS: usize = 16;
 /// Commits fetched at the same time: they are small, and as many as follow a checkpoint should be one round trip.
 const PARALLEL_COMMITS: usize = 128;
-/// Log retention must be at least this many times the age of a handle.
-const LEASES_IN_RETENTION: u32 = 4;
 
 /// A handle on a table's log: the newest version that it knows, and the way to go on from there. Share it by `Arc`.
 #[derive(Debug)]
@@ -256,9 +253,8 @@ impl Log {
     }
 
     fn lease_is_over(&self, tip: &Tip) -> bool {
-        let retention = tip.snapshot.properties().log_retention().unwrap_or(MAX_HANDLE_AGE * LEASES_IN_RETENTION);
-        let lease = MAX_HANDLE_AGE.min(retention / LEASES_IN_RETENTION);
-        self.env.monotonic().saturating_sub(tip.proved) > lease
+        let age = self.env.monotonic().saturating_sub(tip.proved);
+        lease_is_over(age, tip.snapshot.properties().log_retention().ok())
     }
 
     fn advance(&self, snapshot: &Snapshot, proved: Option<Duration>) {

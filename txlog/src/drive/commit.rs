@@ -12,8 +12,8 @@ use super::{tail, vectors};
 use crate::action::{Action, CommitInfo, Metadata, Protocol};
 use crate::commit::Outcome;
 use crate::commit::machine::{Again, End, Event, Machine, Step};
-use crate::commit::trust;
-use crate::conflict::{Conflict, Known, Rebase, Verdict, Why, Winner, check_live, check_progress, resolve};
+use crate::commit::trust::{self, MAX_HANDLE_AGE};
+use crate::conflict::{self, Conflict, Rebase, Verdict, Why, Winner, check_live, check_progress, resolve};
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::protocol::{check_actions, check_write};
@@ -27,7 +27,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(512);
 /// Losses of a race that are tried again at once, without a pause.
 const EAGER_RACES: u32 = 2;
 
-/// How long a commit goes on.
+/// How long a commit goes on. Of each, no more than [`MAX_HANDLE_AGE`] counts: what the handle knew holds no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommitOptions {
     /// After this, no further version is tried.
@@ -59,7 +59,16 @@ pub(super) struct Attempt<'a> {
     actions: Vec<Action>,
     puts: u32,
     pauses: u32,
-    slow: bool,
+    known: Known,
+}
+
+/// What was known when, by the monotonic clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// When the version that is put was known to be the next.
+    pub(super) since: Duration,
+    /// A time after which everything was committed that has to be followed.
+    pub(super) read_at: Duration,
 }
 
 /// What following the winners came to.
@@ -88,20 +97,22 @@ impl<'a> Attempt<'a> {
             actions: Vec::new(),
             puts: 0,
             pauses: 0,
-            slow: false,
+            known: Known { since: Duration::ZERO, read_at: Duration::ZERO },
         }
     }
 
     /// Commits on top of `read`, knowing that versions up to `tip` are there.
-    pub(super) async fn run(mut self, read: &Snapshot, tip: Version) -> Result<Outcome> {
+    pub(super) async fn run(mut self, read: &Snapshot, tip: Version, known: Known) -> Result<Outcome> {
+        self.known = known;
         if let Err(outcome) = accepted(check_progress(&self.transaction, read), read.version()) {
             return Ok(outcome);
         }
         check_write(read.protocol(), read.metadata()).map_err(|e| self.named(e, read.version()))?;
         let read_version = read.version();
-        let deadline = self.env.monotonic() + self.options.deadline;
+        let deadline = self.env.monotonic() + self.options.deadline.min(MAX_HANDLE_AGE);
+        let grace = self.options.grace.min(MAX_HANDLE_AGE);
         let mut current = read.clone();
-        let mut machine = Machine::new(read_version.next(), deadline, self.options.grace);
+        let mut machine = Machine::new(read_version.next(), deadline, grace);
         let mut step = if tip > read_version { Step::Follow(read_version.next()) } else { machine.start() };
         loop {
             let event = match step {
@@ -150,9 +161,7 @@ impl<'a> Attempt<'a> {
 
     async fn put(&mut self, version: Version) -> Event {
         self.puts += 1;
-        let began = self.env.monotonic();
         let answer = self.store.put_commit(version, self.bytes.clone()).await;
-        self.slow |= trust::is_slow(self.env.monotonic().saturating_sub(began));
         self.answered(answer, version).await
     }
 
@@ -207,6 +216,15 @@ impl<'a> Attempt<'a> {
 
     /// Resolves every commit from `from` on and rebases on it.
     async fn follow(&mut self, current: &Snapshot, from: Version, tip: Version) -> Result<Followed> {
+        let began = self.env.monotonic();
+        let age = began.saturating_sub(self.known.read_at);
+        if trust::is_too_old_to_follow(age, current.properties().log_retention().ok()) {
+            return Err(self.named(
+                Error::conflict("the transaction read the table too long ago to follow what was committed since")
+                    .hint("read the table again and retry"),
+                from,
+            ));
+        }
         let mut winners = Vec::new();
         if let Some(commit) = self.read_back.take().filter(|commit| commit.version == from) {
             winners.push(commit);
@@ -238,12 +256,13 @@ impl<'a> Attempt<'a> {
             return Ok(Followed::Ended(Outcome::Conflicted(Conflict { version: snapshot.version(), why })));
         }
         check_write(snapshot.protocol(), snapshot.metadata()).map_err(|e| self.named(e, snapshot.version()))?;
+        self.known = Known { since: began, read_at: began };
         Ok(Followed::To(Box::new(snapshot)))
     }
 
     /// Resolves one commit, reading the vectors that decide.
     async fn resolved(&self, winner: &Commit, before: &Snapshot) -> Result<Verdict> {
-        let mut known = Known::default();
+        let mut known = conflict::Known::default();
         loop {
             let verdict = resolve(&self.transaction, &Winner { commit: winner, before, known: &known });
             let Verdict::Reject(Why::Unread { vectors: unread }) = &verdict else { return Ok(verdict) };
@@ -268,7 +287,7 @@ impl<'a> Attempt<'a> {
     async fn end(mut self, end: End, current: &Snapshot) -> Result<Outcome> {
         match end {
             End::Committed(version) => {
-                if self.slow {
+                if trust::is_slow(self.env.monotonic().saturating_sub(self.known.since)) {
                     return self.verify(version).await;
                 }
                 let mut commit = Commit::from_actions(version, self.actions)?;

@@ -37,13 +37,14 @@ use std::time::Duration;
 
 pub use checksum::{ChecksumFound, ChecksumWritten};
 pub use commit::CommitOptions;
+use commit::Known;
 pub use error::{file_error, store_error};
 pub use publish::{CheckpointReport, Publication};
 pub use store::{Landing, LogStore};
 
 use crate::commit::Outcome;
 pub use crate::commit::trust::MAX_HANDLE_AGE;
-use crate::commit::trust::lease_is_over;
+use crate::commit::trust::{Sightings, lease_is_over};
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::head::Head;
@@ -72,12 +73,24 @@ struct Tip {
     proved: Duration,
     /// The newest checkpoint that this handle has read, written or been told of.
     checkpoint: Option<Version>,
+    /// When which version was the newest.
+    seen: Sightings,
 }
 
 impl Tip {
     fn new(snapshot: Snapshot, proved: Duration) -> Tip {
-        Tip { checkpoint: snapshot.replayed().checkpoint, snapshot, proved }
+        let seen = Sightings::new(snapshot.version(), proved);
+        Tip { checkpoint: snapshot.replayed().checkpoint, snapshot, proved, seen }
     }
+}
+
+/// How a handle came to know of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// A listing reached it.
+    Listing,
+    /// It follows the one that the handle knew.
+    Following,
 }
 
 impl Log {
@@ -141,6 +154,7 @@ impl Log {
     /// # Errors
     /// As [`open`](Self::open); [`NotFound`](crate::ErrorKind::NotFound) when another table stands in this one's place.
     pub async fn refresh(&self) -> Result<Snapshot> {
+        let began = self.env.monotonic();
         let tip = self.lock().clone();
         let snapshot = if self.lease_is_over(&tip) {
             return self.reopen(&tip.snapshot).await;
@@ -150,7 +164,7 @@ impl Log {
                 tail::Tail::TooFar => return self.reopen(&tip.snapshot).await,
             }
         };
-        self.advance(&snapshot, None);
+        self.advance(&snapshot, began, By::Following);
         Ok(snapshot)
     }
 
@@ -191,12 +205,15 @@ impl Log {
         read: Option<&Snapshot>,
         options: &CommitOptions,
     ) -> Result<Outcome> {
+        let since = self.env.monotonic();
         let tip = self.lock().clone();
         let tip = if self.lease_is_over(&tip) { self.reopen(&tip.snapshot).await? } else { tip.snapshot };
         let attempt = commit::Attempt::new(&self.store, &self.env, transaction, options);
-        let outcome = attempt.run(read.unwrap_or(&tip), tip.version()).await?;
+        let read = read.unwrap_or(&tip);
+        let read_at = self.lock().seen.of(read.version());
+        let outcome = attempt.run(read, tip.version(), Known { since, read_at }).await?;
         if let Outcome::Committed { snapshot, .. } = &outcome {
-            self.advance(snapshot, None);
+            self.advance(snapshot, since, By::Following);
         }
         Ok(outcome)
     }
@@ -248,7 +265,7 @@ impl Log {
                 .table(self.store.table())
                 .hint("open it again"));
         }
-        self.advance(&snapshot, Some(proved));
+        self.advance(&snapshot, proved, By::Listing);
         Ok(snapshot)
     }
 
@@ -257,14 +274,16 @@ impl Log {
         lease_is_over(age, tip.snapshot.properties().log_retention().ok())
     }
 
-    fn advance(&self, snapshot: &Snapshot, proved: Option<Duration>) {
+    /// The handle knows of a version that was the newest at a time.
+    fn advance(&self, snapshot: &Snapshot, at: Duration, by: By) {
         let mut tip = self.lock();
         if snapshot.version() >= tip.snapshot.version() {
             tip.snapshot = snapshot.clone();
         }
         tip.checkpoint = tip.checkpoint.max(snapshot.replayed().checkpoint);
-        if let Some(proved) = proved {
-            tip.proved = tip.proved.max(proved);
+        tip.seen.add(snapshot.version(), at);
+        if by == By::Listing {
+            tip.proved = tip.proved.max(at);
         }
     }
 

@@ -56,6 +56,7 @@ mod unite;
 
 pub(crate) use live::check_live;
 pub use rebase::{Carry, Rebase, Unite};
+pub(crate) use resolve::check_progress;
 pub use resolve::{Known, Verdict, Winner, resolve};
 pub use why::{Conflict, Why};
 

@@ -13,6 +13,7 @@
 //! j  fence stored, or found                   → failed: the version is taken, ours can't land there
 //! k  deadline, v pending, v = 0               → indeterminate: a fence would be a table without protocol
 //! l  no answer to fences either, grace over   → indeterminate
+//! m  e or j, found out long after the grace   → indeterminate: log cleanup may have taken ours, and this lies in the hole
 //! ```
 //!
 //! A version that may hold our bytes is never left for the next one, and nothing that is pending is called failed
@@ -20,6 +21,8 @@
 
 use std::time::Duration;
 
+use crate::commit::trust::MAX_HANDLE_AGE;
+use crate::replay::Commit;
 use crate::version::Version;
 
 /// What the store answered, or what following the winners came to.
@@ -43,6 +46,18 @@ pub enum Event {
     NoAnswer,
     /// Every winner may be followed; the next version is free as far as is known.
     Followed(Version),
+}
+
+impl Event {
+    /// What was read back, by the ids of our transaction and of our fence.
+    pub(crate) fn read_back(found: Option<&Commit>, txn_id: &str, fence_id: &str) -> Event {
+        match found.map(Commit::txn_id) {
+            None => Event::FoundNothing,
+            Some(Some(id)) if id == txn_id => Event::FoundOurs,
+            Some(Some(id)) if id == fence_id => Event::FoundFence,
+            Some(_) => Event::FoundAnother,
+        }
+    }
 }
 
 /// What to do.
@@ -97,7 +112,7 @@ pub struct Machine {
 
 impl Machine {
     /// A commit that begins at `version` and gives up at `deadline`; where the outcome isn't known then, it takes
-    /// until `deadline + grace` to find out. Both by the monotonic clock.
+    /// until `deadline + grace` to find out. Both by the monotonic clock, and both within [`MAX_HANDLE_AGE`].
     #[must_use]
     pub fn new(version: Version, deadline: Duration, grace: Duration) -> Machine {
         Machine { version, pending: false, fencing: false, deadline, grace }
@@ -118,9 +133,9 @@ impl Machine {
     /// The next step after `event`, at `now`.
     pub fn next(&mut self, event: Event, now: Duration) -> Step {
         match event {
-            Event::Stored if self.fencing => Step::Done(End::Failed),
+            Event::Stored if self.fencing => self.taken(now),
             Event::Stored | Event::FoundOurs => Step::Done(End::Committed(self.version)),
-            Event::FoundFence => Step::Done(End::Failed),
+            Event::FoundFence => self.taken(now),
             Event::Refused if !self.pending => Step::Done(End::Failed),
             Event::Refused | Event::Unclear => {
                 self.pending = true;
@@ -128,6 +143,7 @@ impl Machine {
             }
             Event::NoAnswer => self.read_back(now),
             Event::FoundNothing => self.put_again(now),
+            Event::FoundAnother if self.is_stale(now) => Step::Done(End::Indeterminate(self.version)), // m
             Event::FoundAnother => {
                 self.pending = false;
                 self.fencing = false;
@@ -138,6 +154,16 @@ impl Machine {
                 if now >= self.deadline { Step::Done(End::Failed) } else { Step::Put { version, again: Again::No } }
             }
         }
+    }
+
+    /// The version is our fence's.
+    fn taken(&self, now: Duration) -> Step {
+        Step::Done(if self.is_stale(now) { End::Indeterminate(self.version) } else { End::Failed })
+    }
+
+    /// Whether so much time has passed that what is at the version needn't be what was there first.
+    fn is_stale(&self, now: Duration) -> bool {
+        now > self.deadline + self.grace + MAX_HANDLE_AGE
     }
 
     fn read_back(&self, now: Duration) -> Step {
@@ -211,6 +237,21 @@ mod tests {
         assert_eq!(machine.next(Event::Stored, AFTER), Step::Done(End::Failed));
         assert_eq!(lost.next(Event::Unclear, AFTER), Step::ReadBack(Version(3)));
         assert_eq!(lost.next(Event::FoundFence, AFTER), Step::Done(End::Failed));
+    }
+
+    /// A process may sleep for days before the answer to its fence. Ours may have landed, and log cleanup taken it, before the
+    /// fence did.
+    #[test]
+    fn what_is_found_at_a_version_after_days_does_not_say_that_ours_never_was_there() {
+        let days = Duration::from_secs(3 * 24 * 60 * 60);
+        let unknown = Step::Done(End::Indeterminate(Version(3)));
+        let mut fenced = machine(3);
+        fenced.next(Event::Unclear, BEFORE);
+        assert_eq!(fenced.clone().next(Event::FoundAnother, days), unknown);
+        assert_eq!(fenced.next(Event::FoundNothing, AFTER), Step::Fence(Version(3)));
+        assert_eq!(fenced.clone().next(Event::Stored, days), unknown);
+        assert_eq!(fenced.clone().next(Event::FoundFence, days), unknown);
+        assert_eq!(fenced.next(Event::Stored, LATE), Step::Done(End::Failed));
     }
 
     /// Every state that answers can lead to: what is pending is never called failed while it may still land, and

@@ -1,8 +1,10 @@
 //! What does the commit loop do next, and how can it end?
 //!
-//! [`machine`] is pure. The loop that talks to the store is [`crate::drive`]'s.
+//! [`machine`] is pure, and so is [`trust`]: when what a handle knows isn't enough to go by. The loop that talks to the
+//! store is [`crate::drive`]'s.
 
 pub mod machine;
+pub mod trust;
 
 pub use machine::{End, Event, Machine, Step};
 

@@ -75,6 +75,28 @@ pub fn resolve(ours: &Transaction, winner: &Winner<'_>) -> Verdict {
     }
 }
 
+/// A, for the table that ours is committed on top of: whether its applications stand where it took them to be.
+#[must_use]
+pub(crate) fn check_progress(ours: &Transaction, read: &Snapshot) -> Verdict {
+    for update in &ours.txns {
+        let found = read.txn(&update.app_id).map(|txn| txn.version);
+        match found {
+            Some(version) if version >= update.version => {
+                return Verdict::AlreadyApplied { app_id: update.app_id.clone(), version };
+            }
+            found if found != update.base => {
+                return Verdict::Reject(Why::TxnMoved {
+                    app_id: update.app_id.clone(),
+                    base: update.base,
+                    found: found.unwrap_or(i64::MIN),
+                });
+            }
+            _ => {}
+        }
+    }
+    Verdict::Accept(Rebase::default())
+}
+
 /// B to L.
 fn decide(ours: &Transaction, winner: &Winner<'_>) -> Result<Rebase, Why> {
     let commit = winner.commit;

@@ -12,7 +12,8 @@ use super::{load, tail, vectors};
 use crate::action::{Action, CommitInfo, Metadata, Protocol};
 use crate::commit::Outcome;
 use crate::commit::machine::{Again, End, Event, Machine, Step};
-use crate::conflict::{Conflict, Known, Rebase, Verdict, Why, Winner, check_live, resolve};
+use crate::commit::trust::{self, MAX_HANDLE_AGE};
+use crate::conflict::{self, Conflict, Rebase, Verdict, Why, Winner, check_live, check_progress, resolve};
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::protocol::{check_actions, check_write};
@@ -21,15 +22,12 @@ use crate::snapshot::Snapshot;
 use crate::transaction::{Stamp, Transaction};
 use crate::version::{TimestampMs, Version};
 
-/// A put answered later than this may have landed below a checkpoint that log cleanup left: it is looked up in a fresh
-/// listing before it is believed.
-const SLOW_PUT: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
 const LONGEST_PAUSE: Duration = Duration::from_millis(512);
 /// Losses of a race that are tried again at once, without a pause.
 const EAGER_RACES: u32 = 2;
 
-/// How long a commit goes on.
+/// How long a commit goes on. Of each, no more than [`MAX_HANDLE_AGE`] counts: what the handle knew holds no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommitOptions {
     /// After this, no further version is tried.
@@ -62,7 +60,16 @@ pub(super) struct Attempt<'a> {
     actions: Vec<Action>,
     puts: u32,
     pauses: u32,
-    slow: bool,
+    known: Known,
+}
+
+/// What was known when, by the monotonic clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// When the version that is put was known to be the next.
+    pub(super) since: Duration,
+    /// A time after which everything was committed that has to be followed.
+    pub(super) read_at: Duration,
 }
 
 /// What following the winners came to.
@@ -93,20 +100,22 @@ impl<'a> Attempt<'a> {
             actions: Vec::new(),
             puts: 0,
             pauses: 0,
-            slow: false,
+            known: Known { since: Duration::ZERO, read_at: Duration::ZERO },
         }
     }
 
     /// Commits on top of `read`, knowing that versions up to `tip` are there.
-    pub(super) async fn run(mut self, read: &Snapshot, tip: Version) -> Result<Outcome> {
-        if let Some(outcome) = self.check_txns(read) {
+    pub(super) async fn run(mut self, read: &Snapshot, tip: Version, known: Known) -> Result<Outcome> {
+        self.known = known;
+        if let Err(outcome) = accepted(check_progress(&self.transaction, read), read.version()) {
             return Ok(outcome);
         }
         check_write(read.protocol(), read.metadata()).map_err(|e| self.named(e, read.version()))?;
         let read_version = read.version();
-        let deadline = self.env.monotonic() + self.options.deadline;
+        let deadline = self.env.monotonic() + self.options.deadline.min(MAX_HANDLE_AGE);
+        let grace = self.options.grace.min(MAX_HANDLE_AGE);
         let mut current = read.clone();
-        let mut machine = Machine::new(read_version.next(), deadline, self.options.grace);
+        let mut machine = Machine::new(read_version.next(), deadline, grace);
         let mut step = if tip > read_version { Step::Follow(read_version.next()) } else { machine.start() };
         loop {
             let event = match step {
@@ -132,28 +141,6 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Whether an application's progress is there already, or isn't where the transaction took it to be.
-    fn check_txns(&self, read: &Snapshot) -> Option<Outcome> {
-        for update in &self.transaction.txns {
-            let found = read.txn(&update.app_id).map(|txn| txn.version);
-            match found {
-                Some(found) if found >= update.version => {
-                    return Some(Outcome::AlreadyApplied { app_id: update.app_id.clone(), version: found });
-                }
-                found if found != update.base => {
-                    let why = Why::TxnMoved {
-                        app_id: update.app_id.clone(),
-                        base: update.base,
-                        found: found.unwrap_or(i64::MIN),
-                    };
-                    return Some(Outcome::Conflicted(Conflict { version: read.version(), why }));
-                }
-                _ => {}
-            }
-        }
-        None
-    }
-
     fn stamp(&mut self, current: &Snapshot, version: Version, read_version: Version) -> Result<()> {
         let stamp = self.stamp_after(Some(current), Some(read_version), self.txn_id.clone())?;
         self.actions = self.transaction.stamped(&stamp);
@@ -177,9 +164,7 @@ impl<'a> Attempt<'a> {
 
     async fn put(&mut self, version: Version) -> Event {
         self.puts += 1;
-        let began = self.env.monotonic();
         let answer = self.store.put_commit(version, self.bytes.clone()).await;
-        self.slow |= self.env.monotonic().saturating_sub(began) > SLOW_PUT;
         self.answered(answer, version).await
     }
 
@@ -211,12 +196,10 @@ impl<'a> Attempt<'a> {
 
     async fn read_back(&mut self, version: Version) -> Event {
         match self.store.commit(version).await {
-            Ok(None) => Event::FoundNothing,
-            Ok(Some(commit)) if commit.txn_id() == Some(&self.txn_id) => Event::FoundOurs,
-            Ok(Some(commit)) if commit.txn_id() == Some(&self.fence_id) => Event::FoundFence,
-            Ok(Some(commit)) => {
-                self.read_back = Some(commit);
-                Event::FoundAnother
+            Ok(found) => {
+                let event = Event::read_back(found.as_ref(), &self.txn_id, &self.fence_id);
+                self.read_back = found.filter(|_| event == Event::FoundAnother);
+                event
             }
             Err(e) if e.kind() == crate::ErrorKind::Unavailable => {
                 self.failure = Some(e);
@@ -236,6 +219,15 @@ impl<'a> Attempt<'a> {
 
     /// Resolves every commit from `from` on and rebases on it.
     async fn follow(&mut self, current: &Snapshot, from: Version, tip: Version) -> Result<Followed> {
+        let began = self.env.monotonic();
+        let age = began.saturating_sub(self.known.read_at);
+        if trust::is_too_old_to_follow(age, current.properties().log_retention().ok()) {
+            return Err(self.named(
+                Error::conflict("the transaction read the table too long ago to follow what was committed since")
+                    .hint("read the table again and retry"),
+                from,
+            ));
+        }
         let mut winners = Vec::new();
         if let Some(commit) = self.read_back.take().filter(|commit| commit.version == from) {
             winners.push(commit);
@@ -245,7 +237,7 @@ impl<'a> Attempt<'a> {
         winners.extend(fetched);
         let reached = winners.last().map_or(current.version(), |winner| winner.version);
         // What is missing below the tip isn't free: a put there would land in a hole (pitfall C14).
-        if reached < tip && !may_be_more {
+        if trust::ends_in_hole(reached, tip) && !may_be_more {
             return Err(self.named(
                 Error::conflict("the log was cleaned up past the version that the transaction read")
                     .hint("read the table again and retry"),
@@ -255,14 +247,9 @@ impl<'a> Attempt<'a> {
         let mut snapshot = current.clone();
         let mut touched = false;
         for winner in &winners {
-            match self.resolved(winner, &snapshot).await? {
-                Verdict::Accept(rebase) => self.rebase(&rebase).await?,
-                Verdict::AlreadyApplied { app_id, version } => {
-                    return Ok(Followed::Ended(Outcome::AlreadyApplied { app_id, version }));
-                }
-                Verdict::Reject(why) => {
-                    return Ok(Followed::Ended(Outcome::Conflicted(Conflict { version: winner.version, why })));
-                }
+            match accepted(self.resolved(winner, &snapshot).await?, winner.version) {
+                Ok(rebase) => self.rebase(&rebase).await?,
+                Err(outcome) => return Ok(Followed::Ended(outcome)),
             }
             snapshot = Snapshot::follow(Some(&snapshot), std::slice::from_ref(winner))
                 .map_err(|e| self.named(e, winner.version))?;
@@ -272,12 +259,13 @@ impl<'a> Attempt<'a> {
             return Ok(Followed::Ended(Outcome::Conflicted(Conflict { version: snapshot.version(), why })));
         }
         check_write(snapshot.protocol(), snapshot.metadata()).map_err(|e| self.named(e, snapshot.version()))?;
+        self.known = Known { since: began, read_at: began };
         Ok(Followed::To(Box::new(snapshot)))
     }
 
     /// Resolves one commit, reading the vectors and files that decide.
     async fn resolved(&mut self, winner: &Commit, before: &Snapshot) -> Result<Verdict> {
-        let mut known = Known::default();
+        let mut known = conflict::Known::default();
         let mut looked = false;
         loop {
             let verdict = resolve(&self.transaction, &Winner { commit: winner, before, known: &known });
@@ -316,7 +304,7 @@ impl<'a> Attempt<'a> {
     async fn end(mut self, end: End, current: &Snapshot) -> Result<Outcome> {
         match end {
             End::Committed(version) => {
-                if self.slow {
+                if trust::is_slow(self.env.monotonic().saturating_sub(self.known.since)) {
                     return self.verify(version).await;
                 }
                 let mut commit = Commit::from_actions(version, self.actions)?;
@@ -348,8 +336,7 @@ impl<'a> Attempt<'a> {
         let unknown = || Outcome::Indeterminate { version, txn_id: self.txn_id.clone() };
         let Ok(newest) = load::load::<Snapshot>(self.store, None).await else { return Ok(unknown()) };
         let ours = matches!(self.store.commit(version).await, Ok(Some(found)) if found.txn_id() == Some(&self.txn_id));
-        let below = newest.replayed().checkpoint.is_some_and(|checkpoint| checkpoint >= version);
-        if !ours || newest.version() < version || below {
+        if !ours || !trust::is_reached(version, newest.version(), newest.replayed().checkpoint) {
             return Ok(unknown());
         }
         if newest.version() == version {
@@ -380,6 +367,15 @@ impl<'a> Attempt<'a> {
 
     fn named(&self, error: Error, version: Version) -> Error {
         self.store.named(error.version(version))
+    }
+}
+
+/// How to follow, or how the commit ends.
+fn accepted(verdict: Verdict, version: Version) -> std::result::Result<Rebase, Outcome> {
+    match verdict {
+        Verdict::Accept(rebase) => Ok(rebase),
+        Verdict::AlreadyApplied { app_id, version } => Err(Outcome::AlreadyApplied { app_id, version }),
+        Verdict::Reject(why) => Err(Outcome::Conflicted(Conflict { version, why })),
     }
 }
 

@@ -39,12 +39,15 @@ use std::time::Duration;
 
 pub use checksum::{ChecksumFound, ChecksumWritten};
 pub use commit::CommitOptions;
+use commit::Known;
 pub use error::{file_error, store_error};
 pub use look::Look;
 pub use publish::{CheckpointReport, Publication};
 pub use store::{Landing, LogStore};
 
 use crate::commit::Outcome;
+pub use crate::commit::trust::MAX_HANDLE_AGE;
+use crate::commit::trust::{Sightings, lease_is_over};
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::head::Head;
@@ -53,15 +56,10 @@ use crate::snapshot::Snapshot;
 use crate::transaction::Transaction;
 use crate::version::Version;
 
-/// How long a handle may go on without listing: past it, the log may have been cleaned up below a checkpoint that the
-/// handle doesn't know, and a put could land in the hole (pitfall C14).
-pub const MAX_HANDLE_AGE: Duration = Duration::from_secs(60 * 60);
 /// Files of a checkpoint, or ranges of one, that are fetched at the same time.
 const PARALLEL_GETS: usize = 16;
 /// Commits fetched at the same time: they are small, and as many as follow a checkpoint should be one round trip.
 const PARALLEL_COMMITS: usize = 128;
-/// Log retention must be at least this many times the age of a handle.
-const LEASES_IN_RETENTION: u32 = 4;
 
 /// A handle on a table's log: the newest version that it knows, and the way to go on from there. Share it by `Arc`.
 #[derive(Debug)]
@@ -78,12 +76,24 @@ struct Tip {
     proved: Duration,
     /// The newest checkpoint that this handle has read, written or been told of.
     checkpoint: Option<Version>,
+    /// When which version was the newest.
+    seen: Sightings,
 }
 
 impl Tip {
     fn new(snapshot: Snapshot, proved: Duration) -> Tip {
-        Tip { checkpoint: snapshot.replayed().checkpoint, snapshot, proved }
+        let seen = Sightings::new(snapshot.version(), proved);
+        Tip { checkpoint: snapshot.replayed().checkpoint, snapshot, proved, seen }
     }
+}
+
+/// How a handle came to know of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// A listing reached it.
+    Listing,
+    /// It follows the one that the handle knew.
+    Following,
 }
 
 impl Log {
@@ -147,6 +157,7 @@ impl Log {
     /// # Errors
     /// As [`open`](Self::open); [`NotFound`](crate::ErrorKind::NotFound) when another table stands in this one's place.
     pub async fn refresh(&self) -> Result<Snapshot> {
+        let began = self.env.monotonic();
         let tip = self.lock().clone();
         let snapshot = if self.lease_is_over(&tip) {
             return self.reopen(&tip.snapshot).await;
@@ -156,7 +167,7 @@ impl Log {
                 tail::Tail::TooFar => return self.reopen(&tip.snapshot).await,
             }
         };
-        self.advance(&snapshot, None);
+        self.advance(&snapshot, began, By::Following);
         Ok(snapshot)
     }
 
@@ -213,12 +224,15 @@ impl Log {
         options: &CommitOptions,
         look: Option<&dyn Look>,
     ) -> Result<Outcome> {
+        let since = self.env.monotonic();
         let tip = self.lock().clone();
         let tip = if self.lease_is_over(&tip) { self.reopen(&tip.snapshot).await? } else { tip.snapshot };
         let attempt = commit::Attempt::new(&self.store, &self.env, transaction, options, look);
-        let outcome = attempt.run(read.unwrap_or(&tip), tip.version()).await?;
+        let read = read.unwrap_or(&tip);
+        let read_at = self.lock().seen.of(read.version());
+        let outcome = attempt.run(read, tip.version(), Known { since, read_at }).await?;
         if let Outcome::Committed { snapshot, .. } = &outcome {
-            self.advance(snapshot, None);
+            self.advance(snapshot, since, By::Following);
         }
         Ok(outcome)
     }
@@ -270,24 +284,25 @@ impl Log {
                 .table(self.store.table())
                 .hint("open it again"));
         }
-        self.advance(&snapshot, Some(proved));
+        self.advance(&snapshot, proved, By::Listing);
         Ok(snapshot)
     }
 
     fn lease_is_over(&self, tip: &Tip) -> bool {
-        let retention = tip.snapshot.properties().log_retention().unwrap_or(MAX_HANDLE_AGE * LEASES_IN_RETENTION);
-        let lease = MAX_HANDLE_AGE.min(retention / LEASES_IN_RETENTION);
-        self.env.monotonic().saturating_sub(tip.proved) > lease
+        let age = self.env.monotonic().saturating_sub(tip.proved);
+        lease_is_over(age, tip.snapshot.properties().log_retention().ok())
     }
 
-    fn advance(&self, snapshot: &Snapshot, proved: Option<Duration>) {
+    /// The handle knows of a version that was the newest at a time.
+    fn advance(&self, snapshot: &Snapshot, at: Duration, by: By) {
         let mut tip = self.lock();
         if snapshot.version() >= tip.snapshot.version() {
             tip.snapshot = snapshot.clone();
         }
         tip.checkpoint = tip.checkpoint.max(snapshot.replayed().checkpoint);
-        if let Some(proved) = proved {
-            tip.proved = tip.proved.max(proved);
+        tip.seen.add(snapshot.version(), at);
+        if by == By::Listing {
+            tip.proved = tip.proved.max(at);
         }
     }
 

@@ -210,3 +210,99 @@ async fn an_append_lands_after_a_delete_and_after_a_new_column() {
     let snapshot = land(&ours, &append, &read).await.committed().unwrap();
     assert_eq!((snapshot.version(), snapshot.num_files(), snapshot.schema().len()), (Version(3), 3, 2));
 }
+
+/// A machine that sleeps for days when it is next asked for the time of day: after a commit has begun, before its put.
+#[derive(Debug)]
+struct Sleeper {
+    env: Arc<dyn Env>,
+    sleeps: std::sync::atomic::AtomicBool,
+    slept: std::sync::atomic::AtomicU64,
+}
+
+impl Env for Sleeper {
+    fn now(&self) -> crate::TimestampMs {
+        if self.sleeps.swap(false, std::sync::atomic::Ordering::Relaxed) {
+            self.slept.store(3 * 24 * 60 * 60, std::sync::atomic::Ordering::Relaxed);
+        }
+        self.env.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.env.monotonic() + Duration::from_secs(self.slept.load(std::sync::atomic::Ordering::Relaxed))
+    }
+
+    fn uuid(&self) -> uuid::Uuid {
+        self.env.uuid()
+    }
+}
+
+impl Sleeper {
+    fn new() -> Arc<Sleeper> {
+        Arc::new(Sleeper { env: SystemEnv::shared(), sleeps: false.into(), slept: 0.into() })
+    }
+}
+
+impl Place {
+    /// Takes the commits of these versions away.
+    async fn clean_up(&self, versions: std::ops::Range<u64>) {
+        for version in versions {
+            self.memory.delete(&self.key_of(version)).await.unwrap();
+        }
+    }
+
+    fn key_of(&self, version: u64) -> Path {
+        Path::from(format!("some/table/_delta_log/{version:020}.json"))
+    }
+}
+
+fn append(path: &str) -> Transaction {
+    let mut append = Transaction::new(Kind::Append, "WRITE");
+    append.push(Action::Add(file(path)));
+    append
+}
+
+/// Pitfall C14: the put itself is quick, but the log was cleaned up while the process slept before it.
+#[tokio::test]
+async fn a_put_after_a_sleep_that_landed_in_a_hole_is_not_called_committed() {
+    let place = Place::new().await;
+    let sleeper = Sleeper::new();
+    let ours = Log::open(place.store(), Arc::clone(&sleeper) as Arc<dyn Env>).await.unwrap();
+    let theirs = place.open().await;
+    for path in ["a", "b", "c"] {
+        theirs.commit(&append(path), None, &CommitOptions::default()).await.unwrap().committed().unwrap();
+    }
+    theirs.checkpoint(&theirs.snapshot()).await.unwrap();
+    place.clean_up(0..3).await;
+    sleeper.sleeps.store(true, std::sync::atomic::Ordering::Relaxed);
+    let outcome = ours.commit(&append("lost"), None, &CommitOptions::default()).await.unwrap();
+    assert!(matches!(outcome, Outcome::Indeterminate { version: Version(1), .. }), "{outcome:?}");
+    assert!(place.open().await.snapshot().files().find("lost").is_none());
+}
+
+/// Pitfalls C3 and C14 together: a put that was fenced days ago lands where log cleanup took the fence away. A transaction
+/// that read the version before follows neither it nor what it hides.
+#[tokio::test]
+async fn what_was_read_days_ago_follows_no_commit_that_may_stand_in_a_hole() {
+    let place = Place::new().await;
+    let sleeper = Sleeper::new();
+    let ours = Log::open(place.store(), Arc::clone(&sleeper) as Arc<dyn Env>).await.unwrap();
+    let theirs = place.open().await;
+    let read = ours.snapshot();
+    let transaction = place.delete(&read, "f", &[3]).await;
+    for path in ["a", "b"] {
+        theirs.commit(&append(path), None, &CommitOptions::default()).await.unwrap().committed().unwrap();
+    }
+    theirs.checkpoint(&theirs.snapshot()).await.unwrap();
+    place.clean_up(0..2).await;
+    let late = append("late").bytes(&crate::transaction::Stamp {
+        txn_id: "late".into(),
+        now: crate::TimestampMs(1),
+        in_commit_timestamp: None,
+        read_version: Some(Version(0)),
+    });
+    place.memory.put(&place.key_of(1), late.unwrap().into()).await.unwrap();
+    sleeper.slept.store(3 * 24 * 60 * 60, std::sync::atomic::Ordering::Relaxed);
+    let error = ours.commit(&transaction, Some(&read), &CommitOptions::default()).await.unwrap_err();
+    assert_eq!(error.kind(), crate::ErrorKind::Conflict);
+    assert_eq!(place.open().await.snapshot().version(), Version(2));
+}

@@ -358,7 +358,7 @@ impl<'a> Attempt<'a> {
         }
         let longest = (FIRST_PAUSE * 2u32.saturating_pow(self.pauses.min(16))).min(LONGEST_PAUSE);
         let random = self.env.uuid().as_u128() as u32;
-        tokio::time::sleep(longest.mul_f64(f64::from(random) / f64::from(u32::MAX))).await;
+        self.env.sleep(longest.mul_f64(f64::from(random) / f64::from(u32::MAX))).await;
     }
 
     fn named(&self, error: Error, version: Version) -> Error {

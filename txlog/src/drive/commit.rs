@@ -57,6 +57,8 @@ pub(super) struct Attempt<'a> {
     failure: Option<Error>,
     /// A commit read back that isn't ours, so that following begins without reading it again.
     read_back: Option<Commit>,
+    /// What was read back and says nothing.
+    garbled: Option<(Version, Bytes)>,
     bytes: Bytes,
     actions: Vec<Action>,
     puts: u32,
@@ -86,6 +88,7 @@ impl<'a> Attempt<'a> {
             fence_id: env.uuid().to_string(),
             failure: None,
             read_back: None,
+            garbled: None,
             bytes: Bytes::new(),
             actions: Vec::new(),
             puts: 0,
@@ -207,26 +210,29 @@ impl<'a> Attempt<'a> {
     }
 
     async fn read_back(&mut self, version: Version) -> Event {
-        match self.store.commit(version).await {
-            Ok(None) => Event::FoundNothing,
-            Ok(Some(commit)) if commit.txn_id() == Some(&self.txn_id) => Event::FoundOurs,
-            Ok(Some(commit)) if commit.txn_id() == Some(&self.fence_id) => Event::FoundFence,
-            Ok(Some(commit)) => {
+        let found = match self.store.commit_bytes(version).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return Event::FoundNothing,
+            Err(e) => {
+                self.failure = Some(e);
+                return Event::NoAnswer;
+            }
+        };
+        match self.store.parsed(version, &found) {
+            Ok(commit) if commit.txn_id() == Some(&self.txn_id) => Event::FoundOurs,
+            Ok(commit) if commit.txn_id() == Some(&self.fence_id) => Event::FoundFence,
+            Ok(commit) => {
                 self.read_back = Some(commit);
                 Event::FoundAnother
             }
-            Err(e) if e.kind() == crate::ErrorKind::Unavailable => {
-                self.failure = Some(e);
-                Event::NoAnswer
-            }
-            // It is there and can't be parsed: not ours, which parses. Following it says what is wrong with it.
-            Err(e) if e.kind() == crate::ErrorKind::Corrupt => {
-                self.failure = Some(e);
-                Event::FoundAnother
-            }
+            // What can't be parsed isn't ours where it is what is there, and not what became of it on its way: where it is
+            // the same twice. Following it says what is wrong with it.
             Err(e) => {
                 self.failure = Some(e);
-                Event::NoAnswer
+                let garbled = Some((version, found.0));
+                let is_there = self.garbled == garbled;
+                self.garbled = garbled;
+                if is_there { Event::FoundAnother } else { Event::NoAnswer }
             }
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use futures::future::BoxFuture;
 use uuid::Uuid;
 
 use crate::version::TimestampMs;
@@ -18,6 +19,11 @@ pub trait Env: fmt::Debug + Send + Sync {
 
     /// A fresh random identifier (UUID version 4).
     fn uuid(&self) -> Uuid;
+
+    /// Waits until so much of the monotonic time has passed; by the runtime's clock, unless the environment has its own.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
 }
 
 /// The machine's own clock and random numbers.

@@ -20,6 +20,7 @@
 //! | [`checksum`] | what does a version checksum say, and does the table agree with it? |
 //! | [`transaction`] | what is to be committed? |
 //! | [`mod@parallel`] | how is work on independent parts spread over the cores? |
+//! | [`threads`] | on which thread does work run that would hold up other tasks? |
 //! | [`conflict`] | may our commit follow one that we did not see? |
 //! | [`commit`] | what does the commit loop do next, and how can it end? |
 //! | [`drive`] | the only module that talks to a store: fetch, ask a decision, store |
@@ -52,6 +53,7 @@ pub mod schema;
 pub mod segment;
 pub mod snapshot;
 pub mod stats;
+pub mod threads;
 pub mod transaction;
 pub mod version;
 

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::error::Result;
+use crate::threads::is_alone;
 
 /// More threads than this find no memory bandwidth to use.
 const MAX_THREADS: usize = 8;
@@ -19,7 +20,7 @@ const MAX_THREADS: usize = 8;
 /// Where `work` does.
 pub(crate) fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
     let threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS).min(count);
-    if threads <= 1 {
+    if threads <= 1 || is_alone() {
         return (0..count).map(work).collect();
     }
     let next = AtomicUsize::new(0);

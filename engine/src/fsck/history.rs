@@ -16,6 +16,7 @@ use lakebed_txlog::files::Files;
 use lakebed_txlog::name::{CheckpointFormat, LogName};
 use lakebed_txlog::protocol::in_commit_timestamps_enabled;
 use lakebed_txlog::replay::{Commit, State};
+use lakebed_txlog::threads::apart;
 use lakebed_txlog::{Error, ErrorKind, Result, TimestampMs, Version};
 
 use super::compare::differences;
@@ -366,7 +367,7 @@ async fn read_file(store: &TableStore, name: &LogName) -> Result<Contents> {
     let is_json = matches!(name, LogName::UuidCheckpoint { format: CheckpointFormat::Json, .. });
     let decode = move || if is_json { decode_json(&bytes) } else { decode_parquet(bytes) };
     let path = name.path();
-    match tokio::task::spawn_blocking(decode).await {
+    match apart(decode).await {
         Ok(contents) => contents.map_err(|e| e.path(path)),
         // A decoder that panics on damaged bytes has found damage (pitfall H2).
         Err(e) => Err(Error::corrupt("a checkpoint can't be decoded").path(path).because(e)),

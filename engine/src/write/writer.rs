@@ -19,6 +19,7 @@ use arrow::datatypes::Schema;
 use lakebed_txlog::action::Add;
 use lakebed_txlog::env::Env;
 use lakebed_txlog::path::DataPath;
+use lakebed_txlog::threads::apart;
 use lakebed_txlog::{Error, Result};
 use parquet::file::properties::WriterProperties;
 use tokio::task::{JoinHandle, JoinSet};
@@ -443,7 +444,7 @@ impl OpenFile {
     /// Starts a step where it holds up no other task.
     fn run(&mut self, step: impl FnOnce(&mut Encoder) -> Result<()> + Send + 'static) -> Result<()> {
         let Slot::Idle(mut encoder) = std::mem::replace(&mut self.encoder, Slot::Lost) else { return Err(lost()) };
-        self.encoder = Slot::Busy(tokio::task::spawn_blocking(move || step(&mut encoder).map(|()| encoder)));
+        self.encoder = Slot::Busy(apart(move || step(&mut encoder).map(|()| encoder)));
         Ok(())
     }
 
@@ -465,7 +466,7 @@ impl OpenFile {
     async fn close(mut self, threads: usize) -> Result<(u64, String)> {
         self.settle().await?;
         let Slot::Idle(encoder) = self.encoder else { return Err(lost()) };
-        let encoded = joined(tokio::task::spawn_blocking(move || encoder.finish(threads)).await)?;
+        let encoded = joined(apart(move || encoder.finish(threads)).await)?;
         self.upload.write(encoded.rest).await?;
         Ok((self.upload.finish().await?, encoded.stats))
     }

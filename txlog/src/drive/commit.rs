@@ -56,6 +56,8 @@ pub(super) struct Attempt<'a> {
     failure: Option<Error>,
     /// A commit read back that isn't ours, so that following begins without reading it again.
     read_back: Option<Commit>,
+    /// What was read back and says nothing.
+    garbled: Option<(Version, Bytes)>,
     bytes: Bytes,
     actions: Vec<Action>,
     puts: u32,
@@ -96,6 +98,7 @@ impl<'a> Attempt<'a> {
             fence_id: env.uuid().to_string(),
             failure: None,
             read_back: None,
+            garbled: None,
             bytes: Bytes::new(),
             actions: Vec::new(),
             puts: 0,
@@ -195,24 +198,28 @@ impl<'a> Attempt<'a> {
     }
 
     async fn read_back(&mut self, version: Version) -> Event {
-        match self.store.commit(version).await {
-            Ok(found) => {
-                let event = Event::read_back(found.as_ref(), &self.txn_id, &self.fence_id);
-                self.read_back = found.filter(|_| event == Event::FoundAnother);
-                event
-            }
-            Err(e) if e.kind() == crate::ErrorKind::Unavailable => {
-                self.failure = Some(e);
-                Event::NoAnswer
-            }
-            // It is there and can't be parsed: not ours, which parses. Following it says what is wrong with it.
-            Err(e) if e.kind() == crate::ErrorKind::Corrupt => {
-                self.failure = Some(e);
-                Event::FoundAnother
-            }
+        let found = match self.store.commit_bytes(version).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return Event::FoundNothing,
             Err(e) => {
                 self.failure = Some(e);
-                Event::NoAnswer
+                return Event::NoAnswer;
+            }
+        };
+        match self.store.parsed(version, &found) {
+            Ok(commit) => {
+                let event = Event::read_back(Some(&commit), &self.txn_id, &self.fence_id);
+                self.read_back = Some(commit).filter(|_| event == Event::FoundAnother);
+                event
+            }
+            // What can't be parsed isn't ours where it is what is there, and not what became of it on its way: where it is
+            // the same twice. Following it says what is wrong with it.
+            Err(e) => {
+                self.failure = Some(e);
+                let garbled = Some((version, found.0));
+                let is_there = self.garbled == garbled;
+                self.garbled = garbled;
+                if is_there { Event::FoundAnother } else { Event::NoAnswer }
             }
         }
     }
@@ -362,7 +369,7 @@ impl<'a> Attempt<'a> {
         }
         let longest = (FIRST_PAUSE * 2u32.saturating_pow(self.pauses.min(16))).min(LONGEST_PAUSE);
         let random = self.env.uuid().as_u128() as u32;
-        tokio::time::sleep(longest.mul_f64(f64::from(random) / f64::from(u32::MAX))).await;
+        self.env.sleep(longest.mul_f64(f64::from(random) / f64::from(u32::MAX))).await;
     }
 
     fn named(&self, error: Error, version: Version) -> Error {

@@ -19,6 +19,7 @@ use crate::checkpoint::{Contents, Description, Footer, Pieces, Wanted, decode_js
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::{CheckpointFormat, LogName};
 use crate::segment::{HintedFile, ListedFile};
+use crate::threads::apart;
 
 /// What is guessed to hold the footer of a file of unknown size.
 const UNKNOWN_END_BYTES: u64 = 256 * 1024;
@@ -207,7 +208,7 @@ where
     T: Send + 'static,
     F: FnOnce() -> Result<T> + Send + 'static,
 {
-    match tokio::task::spawn_blocking(decode).await {
+    match apart(decode).await {
         Ok(decoded) => decoded.map_err(|e| e.path(name.path())),
         // A decoder that panics on damaged bytes has found damage (pitfall H2).
         Err(e) => Err(Error::corrupt("a checkpoint can't be decoded").path(name.path()).because(e)),

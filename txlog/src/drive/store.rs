@@ -182,11 +182,20 @@ impl LogStore {
 
     /// A commit, or `None` where it isn't there.
     pub(super) async fn commit(&self, version: Version) -> Result<Option<Commit>> {
-        let name = LogName::Commit { version };
-        let Some((bytes, meta)) = self.get(&name).await? else { return Ok(None) };
-        let written = TimestampMs(meta.last_modified.timestamp_millis());
-        let commit = Commit::parse(version, &bytes, Some(written));
-        commit.map(Some).map_err(|e| self.named(e.path(name.path())))
+        let found = self.commit_bytes(version).await?;
+        found.map(|found| self.parsed(version, &found)).transpose()
+    }
+
+    /// What is there under the name of a commit, and when it was put.
+    pub(super) async fn commit_bytes(&self, version: Version) -> Result<Option<(Bytes, TimestampMs)>> {
+        let found = self.get(&LogName::Commit { version }).await?;
+        Ok(found.map(|(bytes, meta)| (bytes, TimestampMs(meta.last_modified.timestamp_millis()))))
+    }
+
+    /// The commit that these bytes are.
+    pub(super) fn parsed(&self, version: Version, (bytes, written): &(Bytes, TimestampMs)) -> Result<Commit> {
+        let commit = Commit::parse(version, bytes, Some(*written));
+        commit.map_err(|e| self.named(e.path(LogName::Commit { version }.path())))
     }
 
     /// `_last_checkpoint`; one that can't be read or parsed is no hint.

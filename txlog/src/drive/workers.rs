@@ -10,16 +10,20 @@ use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
+use crate::threads::{apart, is_alone};
 
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Threads that take work in the order in which it is given, until this is dropped and it is done.
 #[derive(Debug)]
-pub(super) struct Workers(Sender<Job>);
+pub(super) struct Workers(Option<Sender<Job>>);
 
 impl Workers {
-    /// So many threads, of the runtime's for blocking work.
+    /// So many threads, of the runtime's for blocking work; or none, where this thread is to do it all.
     pub(super) fn new(count: usize) -> Workers {
+        if is_alone() {
+            return Workers(None);
+        }
         let (sender, jobs) = channel::<Job>();
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..count {
@@ -30,7 +34,7 @@ impl Workers {
                 }
             });
         }
-        Workers(sender)
+        Workers(Some(sender))
     }
 
     /// Gives work; the future waits for it, and dropping that doesn't stop it.
@@ -40,10 +44,19 @@ impl Workers {
     ) -> BoxFuture<'static, Result<T>> {
         let (answer, answered) = oneshot::channel();
         // Where nobody waits any more, the outcome matters to nobody.
-        let given = self.0.send(Box::new(move || drop(answer.send(work()))));
+        let job: Job = Box::new(move || drop(answer.send(work())));
+        let is_given = match &self.0 {
+            Some(threads) => threads.send(job).is_ok(),
+            None => {
+                drop(apart(job));
+                true
+            }
+        };
         Box::pin(async move {
             let early = || Error::bug("a thread that encodes a checkpoint ended early");
-            given.map_err(|_| early())?;
+            if !is_given {
+                return Err(early());
+            }
             answered.await.map_err(|e| early().because(e))?
         })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::look::{Look, Looks};
-use super::store::{Landing, LogStore, PutAnswer};
+use super::store::{Landing, LogStore, PutAnswer, is_refusal};
 use super::{load, tail, vectors};
 use crate::action::{Action, CommitInfo, Metadata, Protocol};
 use crate::commit::Outcome;
@@ -26,6 +26,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(4);
 const LONGEST_PAUSE: Duration = Duration::from_millis(512);
 /// Losses of a race that are tried again at once, without a pause.
 const EAGER_RACES: u32 = 2;
+/// How often a store that refused a put is asked what is there, where it refuses that too.
+const MAX_LOOKS: u32 = 3;
+/// How often in a row a version that can't be read is read back.
+const MAX_UNREADABLE: u32 = 6;
 
 /// How long a commit goes on. Of each, no more than [`MAX_HANDLE_AGE`] counts: what the handle knew holds no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +66,8 @@ pub(super) struct Attempt<'a> {
     actions: Vec<Action>,
     puts: u32,
     pauses: u32,
+    /// How often in a row the version that was read back couldn't be read.
+    unreadable: u32,
     known: Known,
 }
 
@@ -104,6 +110,7 @@ impl<'a> Attempt<'a> {
             puts: 0,
             pauses: 0,
             known: Known { since: Duration::ZERO, read_at: Duration::ZERO },
+            unreadable: 0,
         }
     }
 
@@ -139,7 +146,7 @@ impl<'a> Attempt<'a> {
                 },
                 Step::Done(end) => return self.end(end, &current).await,
             };
-            step = machine.next(event, self.env.monotonic());
+            step = self.unless_unreadable(machine.next(event, self.env.monotonic()));
             self.pause(event, step).await;
         }
     }
@@ -180,12 +187,22 @@ impl<'a> Attempt<'a> {
             }
             PutAnswer::Refused(e) => {
                 self.failure = Some(e);
-                // Where nothing can land late, a look settles whether the refusal is the whole truth.
-                let settled =
-                    self.store.landing() == Landing::Late || matches!(self.store.commit(version).await, Ok(None));
-                if settled { Event::Refused } else { Event::Unclear }
+                self.refused(version).await
             }
         }
+    }
+
+    /// What a refusal is worth. Whoever is told that a commit failed may delete the files that it names, so it is believed
+    /// only where nothing is there, or where a store behind a network keeps refusing to say.
+    async fn refused(&self, version: Version) -> Event {
+        for _ in 0..MAX_LOOKS {
+            match self.store.commit(version).await {
+                Ok(None) => return Event::Refused,
+                Err(e) if self.store.landing() == Landing::Late && is_refusal(&e) => {}
+                _ => return Event::Unclear,
+            }
+        }
+        Event::Refused
     }
 
     async fn fence(&mut self, current: &Snapshot, version: Version) -> Result<Event> {
@@ -200,27 +217,42 @@ impl<'a> Attempt<'a> {
     async fn read_back(&mut self, version: Version) -> Event {
         let found = match self.store.commit_bytes(version).await {
             Ok(Some(found)) => found,
-            Ok(None) => return Event::FoundNothing,
+            Ok(None) => {
+                self.unreadable = 0;
+                return Event::FoundNothing;
+            }
             Err(e) => {
                 self.failure = Some(e);
                 return Event::NoAnswer;
             }
         };
         match self.store.parsed(version, &found) {
-            Ok(commit) => {
+            Ok(commit) if commit.size_in_bytes > 0 || self.store.landing() == Landing::AtOnce => {
+                self.unreadable = 0;
                 let event = Event::read_back(Some(&commit), &self.txn_id, &self.fence_id);
                 self.read_back = Some(commit).filter(|_| event == Event::FoundAnother);
                 event
             }
-            // What can't be parsed isn't ours where it is what is there, and not what became of it on its way: where it is
-            // the same twice. Following it says what is wrong with it.
-            Err(e) => {
-                self.failure = Some(e);
-                let garbled = Some((version, found.0));
-                let is_there = self.garbled == garbled;
-                self.garbled = garbled;
-                if is_there { Event::FoundAnother } else { Event::NoAnswer }
-            }
+            read => self.garbage(version, found.0, read.err()),
+        }
+    }
+
+    /// What can't be parsed isn't ours where it is what is there, and not what became of it on its way: behind a network
+    /// that can't be told. Elsewhere it is where it is the same twice, and following it says what is wrong with it.
+    fn garbage(&mut self, version: Version, bytes: Bytes, error: Option<Error>) -> Event {
+        self.failure = error.or(self.failure.take());
+        self.unreadable += 1;
+        let garbled = Some((version, bytes));
+        let is_there = self.garbled == garbled && self.store.landing() == Landing::AtOnce;
+        self.garbled = garbled;
+        if is_there { Event::FoundAnother } else { Event::NoAnswer }
+    }
+
+    /// The step, but for reading back once more what is there and can't be read: whose it is stays unknown.
+    fn unless_unreadable(&self, step: Step) -> Step {
+        match step {
+            Step::ReadBack(version) if self.unreadable >= MAX_UNREADABLE => Step::Done(End::Indeterminate(version)),
+            step => step,
         }
     }
 
@@ -445,7 +477,7 @@ pub(super) async fn create(store: &LogStore, env: &Arc<dyn Env>, transaction: &T
                 ));
             }
         };
-        step = machine.next(event, env.monotonic());
+        step = attempt.unless_unreadable(machine.next(event, env.monotonic()));
         attempt.pause(event, step).await;
     }
 }
@@ -478,7 +510,7 @@ impl Outcome {
                 Err(Error::conflict(why.to_string()).version(version).hint("read the table again and retry"))
             }
             Outcome::Indeterminate { version, txn_id } => Err(Error::indeterminate(format!(
-                "the store could not be reached to find out whether transaction {txn_id} landed"
+                "it could not be found out from the store whether transaction {txn_id} landed"
             ))
             .version(version)
             .hint("look for the txnId in that version's commitInfo; don't delete the data files")),

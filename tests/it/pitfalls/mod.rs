@@ -12,6 +12,8 @@
 //! | [`protocols`] | do we read and write exactly the tables whose demands we meet (H5, L14)? |
 //! | [`vectors`] | do damaged or lying deletion vectors fail, and good ones delete the right rows (D1, D2, D9, D11)? |
 //! | [`segments`] | is the log believed, and not the hint (L4, L5, L13)? |
+//! | [`spark`] | what becomes of a commit of ours when Spark commits at the same moment (C17)? |
+//! | [`spark_logs`] | do we read the log that Spark leaves, and leave one that Spark reads (L12, L16, L17)? |
 //! | [`maintenance`] | do compaction and vacuum bring rows back, or take files away (C6, C10, D5, D6, D7, D12)? |
 //! | [`statistics`] | are statistics written and read so that nobody is misled (S1–S4, S6, S7)? |
 
@@ -25,5 +27,7 @@ mod paths;
 mod protocols;
 mod schemas;
 mod segments;
+mod spark;
+mod spark_logs;
 mod statistics;
 mod vectors;

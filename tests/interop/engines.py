@@ -48,6 +48,12 @@ def storage_options(request):
     }
 
 
+def putting_options(request):
+    """With commits that are created only where none is; in a folder delta-rs needs no option for that."""
+    options = storage_options(request)
+    return options and options | {"conditional_put": "etag"}
+
+
 def instant(request):
     return request.get("timestamp") and datetime.datetime.fromisoformat(request["timestamp"].replace("Z", "+00:00"))
 

@@ -6,6 +6,10 @@ with the class of the error; the session survives errors.  Requests:
     {"op": "read", "table": URI, "version"?: N, "timestamp"?: ISO 8601 with zone, "cdf"?: [FIRST, LAST or null],
      "s3"?: {"endpoint", "access_key", "secret_key", "region"}}        -> rows (their count), columns, checksums
     {"op": "sql", "sql": ...}                                          -> columns, rows      (Spark and Trino only)
+    {"op": "append", "table": URI, "first": ID, "seconds": N, "s3"?}   -> acknowledged, failed, errors   (delta-rs and Trino)
+
+`append` adds rows (id long, note string) with the ids FIRST, FIRST+1, ... for N seconds, each in a commit of its own:
+`acknowledged` and `failed` are lists of ids, `errors` says how often which error came.
 
 URI is the absolute path of a local folder, or s3://bucket/prefix.
 """

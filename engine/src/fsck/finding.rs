@@ -28,6 +28,8 @@ pub enum Kind {
     CommitUnreadable,
     /// A commit contradicts the table before it.
     CommitContradicts,
+    /// A commit isn't the one for which the version's checksum was written: it was put over another.
+    CommitReplaced,
     /// In-commit timestamps are missing, or don't increase.
     Timestamps,
     /// A checkpoint lacks parts.
@@ -74,6 +76,7 @@ impl Kind {
             Kind::Gap => "gap",
             Kind::CommitUnreadable => "commit unreadable",
             Kind::CommitContradicts => "commit contradicts",
+            Kind::CommitReplaced => "commit replaced",
             Kind::Timestamps => "timestamps",
             Kind::CheckpointIncomplete => "checkpoint incomplete",
             Kind::CheckpointUnreadable => "checkpoint unreadable",

@@ -63,6 +63,8 @@ struct Walk<'a> {
     store: &'a TableStore,
     findings: &'a mut Findings,
     known: Option<Known>,
+    /// `commitInfo.txnId` of the version's commit.
+    txn_id: Option<String>,
     last_timestamp: Option<TimestampMs>,
     walked: Walked,
 }
@@ -85,7 +87,7 @@ pub(super) async fn walk(
     let checksums: BTreeSet<Version> = listing.checksums().into_iter().collect();
     let mut fetched = fetch(store, commits.clone(), checksums);
     let walked = Walked { named, ..Walked::default() };
-    let mut walk = Walk { store, findings, known: None, last_timestamp: None, walked };
+    let mut walk = Walk { store, findings, known: None, txn_id: None, last_timestamp: None, walked };
     let total = versions.len() as u64;
     for (done, version) in versions.iter().enumerate() {
         told(done as u64, total);
@@ -171,6 +173,7 @@ impl Walk<'_> {
     fn commit(&mut self, version: Version, bytes: Result<Bytes>) -> Result<()> {
         let path = LogName::Commit { version }.path();
         self.walked.num_commits += 1;
+        self.txn_id = None;
         let known = self.known.take();
         let bytes = match bytes {
             Ok(bytes) => bytes,
@@ -188,6 +191,7 @@ impl Walk<'_> {
             }
         };
         self.walked.named.commit(&commit);
+        self.txn_id = commit.txn_id().map(str::to_owned);
         let before = match known {
             Some(known) if known.version.next() == version => known,
             _ if version == Version::ZERO => Known { version, state: State::default(), base: None },
@@ -296,6 +300,19 @@ impl Walk<'_> {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(e),
         };
+        if let (Some(ours), Some(theirs)) = (&self.txn_id, sums::transaction(&bytes))
+            && *ours != theirs
+        {
+            let said = format!(
+                "transaction {ours} stands here, and the checksum file was written for {theirs}: the commit was replaced, and                  what the first one did is lost"
+            );
+            let finding = Finding::error(Kind::CommitReplaced, said).version(version);
+            let finding = finding.path(LogName::Commit { version }.path()).hint(
+                "find the writer that puts commits over others', as Spark does beside any other writer (docs/OPERATIONS.md); rows                  that were lost are in files that no version names, until vacuum takes them",
+            );
+            self.findings.add(finding.repair(Repair::RemoveChecksum { version }));
+            return Ok(());
+        }
         let state = self.known.as_ref().map(|known| &known.state);
         if let Some(wrong) = sums::checksum(&bytes, state) {
             let finding = Finding::new(Severity::Warning, Kind::Checksum, wrong)

@@ -25,6 +25,11 @@ pub(super) fn checksum(bytes: &[u8], state: Option<&State>) -> Option<String> {
     (!differences.is_empty()).then(|| format!("the checksum file is wrong: {}", differences.join("; ")))
 }
 
+/// The transaction for which a `.crc` file was written, where it says so.
+pub(super) fn transaction(bytes: &[u8]) -> Option<String> {
+    Checksum::parse(bytes).ok()?.txn_id
+}
+
 fn with_cause(error: &Error) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{}: {cause}", error.message()),

@@ -356,6 +356,23 @@ async fn a_checksum_file_that_lies_is_deleted_and_kept_aside() {
     assert!(!objects.contains(&path) && objects.iter().any(|other| other.ends_with(".crc")));
 }
 
+/// As a writer does that puts its commit over another's: nothing but the transaction's id tells them apart here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_was_put_over_another_is_named_by_both_transactions() {
+    let table = sample(Place::Memory).await;
+    let path = format!("_delta_log/{:020}.json", 3);
+    let text = String::from_utf8(bytes_of(&table, &path).await.to_vec()).unwrap();
+    let first: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let replaced = first["commitInfo"]["txnId"].as_str().unwrap();
+    put(&table, &path, text.replace(replaced, "another")).await;
+    let report = checked(&table, &FULL).await;
+    let finding = the_only(&report);
+    assert_eq!((finding.severity, finding.kind), (Severity::Error, Kind::CommitReplaced));
+    assert!(finding.message.contains("transaction another") && finding.message.contains(replaced), "{finding:?}");
+    assert_eq!((finding.version, finding.path.as_deref()), (Some(Version(3)), Some(path.as_str())));
+    assert_eq!(repaired(&table, Missing::Keep).await.findings, []);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn older_versions_and_orphans_are_told_and_left_alone() {
     let table = sample(Place::Memory).await;

@@ -45,50 +45,54 @@ async fn ids(place: &Place) -> (u64, Vec<i64>) {
     (version, ids)
 }
 
-async fn deletes_of_other_rows_land_without_being_planned_again(place: Place) {
-    filled(&place).await;
-    let writers = (0..WRITERS).map(|writer| delete(&place, (0..DELETES).map(move |n| n * WRITERS + writer)));
+async fn deletes_of_other_rows_land_without_being_planned_again(place: &Place) {
+    filled(place).await;
+    let writers = (0..WRITERS).map(|writer| delete(place, (0..DELETES).map(move |n| n * WRITERS + writer)));
     let done = join_all(writers).await;
     assert!(done.iter().all(|(deleted, _)| *deleted == [1; DELETES as usize]), "{done:?}");
     let reads: usize = done.iter().map(|(_, reads)| reads).sum();
     let deletes = (WRITERS * DELETES) as usize;
     say(&format!("{deletes} deletes of rows of one file by {WRITERS} handles: data was read {reads} times"));
     assert_eq!(reads, deletes, "each was planned once: vectors were united");
-    assert_eq!(ids(&place).await, (1 + deletes as u64, (WRITERS * DELETES..ROWS).collect()));
+    assert_eq!(ids(place).await, (1 + deletes as u64, (WRITERS * DELETES..ROWS).collect()));
 }
 
-async fn of_deletes_of_one_row_one_deletes_it(place: Place) {
-    filled(&place).await;
-    let done = join_all((0..WRITERS).map(|_| delete(&place, 7..10))).await;
+async fn of_deletes_of_one_row_one_deletes_it(place: &Place) {
+    filled(place).await;
+    let done = join_all((0..WRITERS).map(|_| delete(place, 7..10))).await;
     for at in 0..3 {
         assert_eq!(done.iter().map(|(deleted, _)| deleted[at]).sum::<u64>(), 1, "{done:?}");
     }
-    assert_eq!(ids(&place).await, (1 + 3, (0..7).chain(10..ROWS).collect()));
+    assert_eq!(ids(place).await, (1 + 3, (0..7).chain(10..ROWS).collect()));
 }
 
 #[tokio::test]
 async fn deletes_of_other_rows_land_without_being_planned_again_in_memory() {
-    deletes_of_other_rows_land_without_being_planned_again(Place::memory("beside")).await;
+    deletes_of_other_rows_land_without_being_planned_again(&Place::memory("beside")).await;
 }
 
 #[tokio::test]
 async fn deletes_of_other_rows_land_without_being_planned_again_in_a_folder() {
-    deletes_of_other_rows_land_without_being_planned_again(Place::folder()).await;
+    let place = Place::folder();
+    deletes_of_other_rows_land_without_being_planned_again(&place).await;
+    place.spark_reads_same("deletes_beside_in_a_folder").await;
 }
 
 #[tokio::test]
 async fn deletes_of_other_rows_land_without_being_planned_again_on_s3() {
     let Some(place) = Place::on_s3("deletes_beside") else { return };
-    deletes_of_other_rows_land_without_being_planned_again(place).await;
+    deletes_of_other_rows_land_without_being_planned_again(&place).await;
+    place.spark_reads_same("deletes_beside_on_s3").await;
 }
 
 #[tokio::test]
 async fn of_deletes_of_one_row_one_deletes_it_in_memory() {
-    of_deletes_of_one_row_one_deletes_it(Place::memory("beside-one")).await;
+    of_deletes_of_one_row_one_deletes_it(&Place::memory("beside-one")).await;
 }
 
 #[tokio::test]
 async fn of_deletes_of_one_row_one_deletes_it_on_s3() {
     let Some(place) = Place::on_s3("deletes_beside_one") else { return };
-    of_deletes_of_one_row_one_deletes_it(place).await;
+    of_deletes_of_one_row_one_deletes_it(&place).await;
+    place.spark_reads_same("deletes_of_one_row_on_s3").await;
 }

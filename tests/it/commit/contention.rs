@@ -80,6 +80,7 @@ async fn every_append_of_eight_processes_lands(place: Place, test: &str) {
         requests["put"],
     ));
     assert_eq!(requests["list"], 0, "no commit lists the log");
+    place.spark_reads_same(test).await;
     // A checkpoint every ten commits, which is a put of it and one of the hint, whoever is due. Where one is late, another
     // may make up for it once.
     let due = 2 * COMMITS / 10;

@@ -140,6 +140,7 @@ async fn killed_writers_leave_what_they_were_told(place: Place, test: &str, roun
     let of_last: BTreeSet<i64> = ids.iter().copied().filter(|id| *id >= first).collect();
     assert_eq!(of_last, Plan::Deletes.ids_after(first, 8));
     assert_eq!(scanned(&place).await, ids, "the engine reads the same");
+    place.spark_reads_same(test).await;
     say(&format!(
         "{test}: {rounds} writers killed, {acknowledged} commits acknowledged, version {tip}, {} rows",
         ids.len()

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use lakebed::store::{StoreSettings, TableStore, TableUrl};
 use lakebed::{CreateTable, Table};
-use lakebed_tests::plan::{Plan, schema};
+use lakebed_tests::plan::{Plan, rows, schema};
 use lakebed_txlog::env::SystemEnv;
+use lakebed_txlog::protocol::Profile;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use tempfile::TempDir;
 
 use super::reader::Reader;
+use crate::interop;
+use crate::s3::S3;
 
 /// A place for one table.
 pub(crate) struct Place {
@@ -43,16 +46,19 @@ impl Place {
 
     /// `None`: no server is installed, which was said for `test`.
     pub(crate) fn on_s3(test: &str) -> Option<Place> {
-        let s3 = crate::s3::server(test)?;
+        crate::s3::server(test).map(|s3| Place::in_bucket(s3, test))
+    }
+
+    pub(crate) fn in_bucket(s3: &S3, test: &str) -> Place {
         let name = format!("commit/{test}");
-        Some(Place {
+        Place {
             url: s3.url(&name),
             settings: crate::store::settings_of(s3),
             environment: s3.environment().map(|(key, value)| (key, value.to_owned())).into(),
             objects: Arc::new(s3.objects()),
             root: Path::from(name),
             folder: None,
-        })
+        }
     }
 
     pub(crate) fn memory(test: &str) -> Place {
@@ -70,12 +76,24 @@ impl Place {
 
     /// A table of a plan's columns, created here.
     pub(crate) async fn create(&self) -> Table {
-        let create = CreateTable::of_arrow(&schema()).unwrap();
+        self.create_as(Profile::Standard).await
+    }
+
+    pub(crate) async fn create_as(&self, profile: Profile) -> Table {
+        let create = CreateTable::of_arrow(&schema()).unwrap().profile(profile);
         create.create_in(self.store(), SystemEnv::shared()).await.unwrap()
     }
 
     pub(crate) async fn open(&self) -> Table {
         Table::open_with(self.store(), SystemEnv::shared()).await.unwrap()
+    }
+
+    /// Demands that Spark reads the rows that are here: what `test` leaves behind, in a folder or on S3.
+    pub(crate) async fn spark_reads_same(&self, test: &str) {
+        let mut reader = self.reader();
+        reader.refresh().await;
+        let ids = reader.ids().await;
+        interop::spark_reads(test, &self.url, &[rows(&ids).unwrap()]);
     }
 
     pub(crate) fn reader(&self) -> Reader {
@@ -84,8 +102,19 @@ impl Place {
 
     /// Another process that carries out a plan here; `steps` 0: until it is killed.
     pub(crate) fn writer(&self, first: i64, steps: u32, plan: Plan) -> Command {
+        self.writes(first, &steps.to_string(), plan)
+    }
+
+    /// Another process that appends here for so long, and pauses after each append.
+    pub(crate) fn appender(&self, first: i64, seconds: u64, pause_ms: u64) -> Command {
+        let mut command = self.writes(first, &format!("{seconds}s"), Plan::Appends);
+        command.arg(pause_ms.to_string());
+        command
+    }
+
+    fn writes(&self, first: i64, steps: &str, plan: Plan) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_writer"));
-        command.args([self.url.as_str(), &first.to_string(), &steps.to_string(), plan.name()]);
+        command.args([self.url.as_str(), &first.to_string(), steps, plan.name()]);
         command.envs(self.environment.iter().map(|(key, value)| (key, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command

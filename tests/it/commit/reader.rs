@@ -88,6 +88,14 @@ impl Reader {
         left.map(|(_, id)| *id).collect()
     }
 
+    /// `commitInfo.engineInfo` of every version: who wrote it.
+    pub(crate) fn writers(&self) -> impl Iterator<Item = &str> {
+        self.commits.iter().map(|commit| {
+            let info = commit.iter().find_map(|action| action["commitInfo"]["engineInfo"].as_str());
+            info.unwrap_or("who doesn't say")
+        })
+    }
+
     /// The ids that a version appended, sorted: those of its data files without a vector.
     pub(crate) async fn appended(&mut self, version: u64) -> Vec<i64> {
         let adds = self.commits[version as usize].iter().filter_map(|action| action.get("add")).cloned();

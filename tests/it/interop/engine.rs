@@ -1,5 +1,6 @@
 //! How is an engine spoken to? As a process that answers JSON lines with JSON lines, and ends when its stdin closes.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -10,8 +11,10 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::hold;
 use crate::{machine, s3};
 
 /// The longest that a start or an answer may take, on a busy machine.
@@ -58,6 +61,17 @@ impl fmt::Display for Failure {
             Failure::TimedOut(after) => write!(f, "no answer for {after:?}"),
         }
     }
+}
+
+/// What became of the rows that an engine appended, one a commit.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Appended {
+    /// Ids of rows that are in the table, as it was told.
+    pub(crate) acknowledged: Vec<i64>,
+    /// Ids of rows whose append failed: they may be there or not.
+    pub(crate) failed: Vec<i64>,
+    /// The errors, and how often each came.
+    pub(crate) errors: BTreeMap<String, u64>,
 }
 
 /// An engine of the harness: at most one process, started when first asked and again after it died.
@@ -119,13 +133,19 @@ pub(super) fn set_up(test: &str) -> Vec<&'static Engine> {
     ENGINES.iter().filter(|engine| !missing.contains(&engine.name)).collect()
 }
 
-/// The engine of this name if it is set up; else that is said for `test`. For engines with an environment of their own.
+/// The engine of this name if it is set up; else that is said for `test`.
 pub(super) fn one(test: &str, name: &str) -> Option<&'static Engine> {
-    if !done(name) {
-        machine::skip(test, name, &format!("run tests/setup.sh {name}"));
-        return None;
+    let engine = ENGINES.iter().find(|engine| engine.name == name)?;
+    let part = if matches!(engine.start, Start::Readers) { "readers" } else { name };
+    is_set_up(test, part).then_some(engine)
+}
+
+/// Whether a part of `tests/setup.sh` is set up; if it isn't, that is said for `test`.
+pub(super) fn is_set_up(test: &str, part: &str) -> bool {
+    if !done(part) {
+        machine::skip(test, part, &format!("run tests/setup.sh {part}"));
     }
-    ENGINES.iter().find(|engine| engine.name == name)
+    done(part)
 }
 
 fn home(part: &str) -> PathBuf {
@@ -161,6 +181,14 @@ impl Engine {
         let tables: serde_json::Map<String, Value> =
             tables.iter().map(|(n, url)| ((*n).to_owned(), json!(url))).collect();
         self.ask(&json!({"op": "sql", "sql": "SELECT 1", "tables": tables})).map(|_| ())
+    }
+
+    /// Appends rows of a plan's columns with the ids `first`, `first + 1`, …, each in a commit of its own, for so long.
+    /// Only delta-rs and Trino can be asked to.
+    pub(crate) fn append(&self, table: &str, first: i64, seconds: u64) -> Result<Appended, Failure> {
+        let mut request = json!({"op": "append", "table": table, "first": first, "seconds": seconds});
+        super::reach(&mut request);
+        self.ask(&request).map(|answer| serde_json::from_value(answer).expect("an answer of the harness"))
     }
 
     /// One request's answer, of which `ok` is true.
@@ -238,6 +266,9 @@ impl Engine {
             }
             Start::Apart => {
                 let mut out = python(self.name, harness.join(self.name).join(format!("{}.py", self.name)));
+                if self.name == "spark" {
+                    out.envs(hold::environment());
+                }
                 if let Some(s3) = s3::running() {
                     out.args(["--s3-endpoint", &s3.endpoint, "--s3-region", &s3.region]);
                     out.args(["--s3-access-key", &s3.access_key, "--s3-secret-key", &s3.secret_key]);

@@ -10,6 +10,7 @@
 mod demo;
 mod engine;
 mod history;
+pub(crate) mod hold;
 mod matrix;
 mod refusals;
 pub(crate) mod samples;
@@ -25,7 +26,7 @@ use arrow::array::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use serde_json::{Value, json};
 
-pub(crate) use engine::Engine;
+pub(crate) use engine::{Appended, Engine};
 use engine::{Failure, Level};
 use refusals::Outcome;
 
@@ -64,15 +65,21 @@ impl Table {
             At::Version(version) => out["version"] = json!(version),
             At::Timestamp(timestamp) => out["timestamp"] = json!(timestamp),
         }
-        if let Some(s3) = s3::running().filter(|_| self.url.starts_with("s3://")) {
-            out["s3"] = json!({
-                "endpoint": s3.endpoint,
-                "access_key": s3.access_key,
-                "secret_key": s3.secret_key,
-                "region": s3.region,
-            });
-        }
+        reach(&mut out);
         out
+    }
+}
+
+/// Says in a request how the S3 server is reached, where its `table` is there.
+fn reach(request: &mut Value) {
+    let is_there = request["table"].as_str().is_some_and(|table| table.starts_with("s3://"));
+    if let Some(s3) = s3::running().filter(|_| is_there) {
+        request["s3"] = json!({
+            "endpoint": s3.endpoint,
+            "access_key": s3.access_key,
+            "secret_key": s3.secret_key,
+            "region": s3.region,
+        });
     }
 }
 
@@ -173,6 +180,25 @@ fn outcome(engine: &Engine, table: &Table, expected: &Value) -> Outcome {
 /// Spark's commit isn't put-if-absent: it takes turns with other writers of a table.
 pub(crate) fn spark(test: &str) -> Option<&'static Engine> {
     engine::one(test, "spark")
+}
+
+/// Demands that Spark reads a table (`s3://…`, or the absolute path of a folder) as holding `rows` (at least one batch), in
+/// any order: what a test that isn't about engines leaves behind. About a second and a half, beside the session's start.
+///
+/// # Panics
+///
+/// Where Spark refuses the table or reads other rows; in CI also where Spark isn't set up, which is said elsewhere.
+pub(crate) fn spark_reads(test: &str, url: &str, rows: &[RecordBatch]) {
+    let (Some(spark), true) = (spark(test), engine::is_set_up(test, "readers")) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let table = Table::newest(test, url, self::rows(folder.path(), "left", rows));
+    let outcome = outcome(spark, &table, &expected(&table));
+    assert_eq!(outcome, Outcome::AsExpected, "Spark reads what {test} leaves at {url}");
+}
+
+/// delta-rs inside Python: reads and writes in folders and on S3, and races other writers there.
+pub(crate) fn deltalake(test: &str) -> Option<&'static Engine> {
+    engine::one(test, "deltalake")
 }
 
 /// The Trino server of this test process: reads everywhere, writes on S3, and races other writers safely there.

@@ -16,6 +16,8 @@
 //! | [`races`] | does a transaction that lost a race notice what it must, and nothing else (C7–C9, C11–C13, C15, C18, C21)? |
 //! | [`logs`] | are times, sizes and oddities of a log what they have to be (L9, L11, L15, L16)? |
 //! | [`instants`] | are INT96 timestamps read in their full range (S9)? |
+//! | [`spark`] | what becomes of a commit of ours when Spark commits at the same moment (C17)? |
+//! | [`spark_logs`] | do we read the log that Spark leaves, and leave one that Spark reads (L12, L16, L17)? |
 //! | [`maintenance`] | do compaction and vacuum bring rows back, or take files away (C6, C10, D5, D6, D7, D12)? |
 //! | [`statistics`] | are statistics written and read so that nobody is misled (S1–S4, S6, S7)? |
 
@@ -33,5 +35,7 @@ mod protocols;
 mod races;
 mod schemas;
 mod segments;
+mod spark;
+mod spark_logs;
 mod statistics;
 mod vectors;

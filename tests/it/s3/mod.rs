@@ -1,5 +1,7 @@
 //! What is a real S3 server's address? One is started per test process, on first use, and ends with that process.
 
+pub(crate) mod hold;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -7,6 +9,9 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use crate::machine;
+
+/// A second bucket of the server, for those who reach it by a detour: what engines remember of a bucket is how they reach it.
+pub(crate) const BUCKET_APART: &str = "lakebed-apart";
 
 /// A running server and a bucket in it. Everything on it is gone when the test process ends.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,6 +28,11 @@ impl S3 {
     /// `s3://BUCKET/NAME`: a test names its own tables, so that tests can share the bucket.
     pub(crate) fn url(&self, name: &str) -> String {
         format!("s3://{}/{name}", self.bucket)
+    }
+
+    /// The same server's [`BUCKET_APART`].
+    pub(crate) fn apart(&self) -> S3 {
+        S3 { bucket: BUCKET_APART.to_owned(), ..self.clone() }
     }
 
     /// What a process needs in its environment to reach the bucket by the ordinary AWS settings.
@@ -76,7 +86,7 @@ fn start(weed: &std::path::Path) -> (S3, Child) {
     let mut child = Command::new(machine::cache().join("s3/bin/python"))
         .arg(machine::repository().join("tests/it/s3/serve.py"))
         .arg(weed)
-        .arg("lakebed")
+        .args(["lakebed", BUCKET_APART])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -1,8 +1,8 @@
 """Runs an S3 server (SeaweedFS) on free loopback ports until stdin closes.
 
-    serve.py WEED BUCKET
+    serve.py WEED BUCKET...
 
-When the bucket is there, prints one JSON line: endpoint, access_key, secret_key, region, bucket.  The server's data lies in
+When the buckets are there, prints one JSON line: endpoint, access_key, secret_key, region, bucket (the first).  The server's data lies in
 a temporary folder and goes with it.  Whoever started this holds the other end of stdin, so the server ends with that
 process, however it ends.
 """
@@ -85,12 +85,13 @@ def put_bucket(port, bucket):
         connection.close()
 
 
-def ready(process, port, bucket):
-    """True once the bucket is there; False where the server ended or doesn't come up."""
+def ready(process, port, buckets):
+    """True once the buckets are there; False where the server ended or doesn't come up."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            if put_bucket(port, bucket) == 200:
+            # 409: it was made in an earlier round
+            if all(put_bucket(port, bucket) in (200, 409) for bucket in buckets):
                 return True
         except (OSError, http.client.HTTPException):
             pass
@@ -98,7 +99,7 @@ def ready(process, port, bucket):
     return False
 
 
-def main(weed, bucket):
+def main(weed, *buckets):
     folder = tempfile.mkdtemp(prefix="lakebed-s3-")
     log_path = f"{folder}/log"
     process = None
@@ -106,9 +107,9 @@ def main(weed, bucket):
         for _ in range(STARTS):
             with open(log_path, "wb") as log:
                 port, process = start(weed, folder, log)
-            if ready(process, port, bucket):
+            if ready(process, port, buckets):
                 print(json.dumps({"endpoint": f"http://127.0.0.1:{port}", "access_key": ACCESS_KEY, "secret_key": SECRET_KEY,
-                                  "region": REGION, "bucket": bucket}), flush=True)
+                                  "region": REGION, "bucket": buckets[0]}), flush=True)
                 while sys.stdin.buffer.read1(1 << 16):
                     pass
                 return 0

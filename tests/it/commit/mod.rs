@@ -8,6 +8,7 @@
 //! | [`killed`] | what is left of a writer that is killed at a random moment? |
 //! | [`contention`] | do all commits of many writers land? |
 //! | [`beside`] | do deletes of rows of one file, made at the same time, all land? |
+//! | [`restored`] | what does a restore do when others come first? |
 
 mod beside;
 mod contention;
@@ -15,6 +16,7 @@ mod killed;
 pub(crate) mod place;
 pub(crate) mod reader;
 mod requests;
+mod restored;
 
 use std::io::Write;
 

@@ -56,6 +56,12 @@ impl Filter {
     pub fn predicate(&self) -> &Predicate {
         &self.predicate
     }
+
+    /// Whether its value may differ between two evaluations, as that of a random number does (pitfall C15).
+    #[must_use]
+    pub fn differs(&self) -> bool {
+        self.differs
+    }
 }
 
 /// Positions, in the physical file, of the live rows of one file of which the condition is true.

@@ -1,8 +1,11 @@
 //! How are rows removed?
 //!
 //! Where the table has deletion vectors enabled, a vector a touched file, all in one `.bin`; elsewhere the touched files
-//! are written again without the rows. A file all of whose rows go is removed without being read.
+//! are written again without the rows. A file all of whose rows go is removed without being read. What has been found in a
+//! file isn't looked for again when the delete has to be planned anew, as long as nothing came back in it.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -10,6 +13,7 @@ use lakebed_txlog::action::{Action, Add};
 use lakebed_txlog::commit::Outcome;
 use lakebed_txlog::drive::{CommitOptions, Look};
 use lakebed_txlog::dv::{DeletionVector, DeletionVectorFile};
+use lakebed_txlog::schema::StructType;
 use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::stats::loosened;
 use lakebed_txlog::transaction::{Kind, Reads, RowsRead, Transaction};
@@ -62,6 +66,25 @@ enum Change {
     Rewrite { add: Add, rows: u64 },
 }
 
+/// A condition, and what has been found by it so far.
+struct Search {
+    filter: Filter,
+    /// The schema that the condition was typed against.
+    schema: StructType,
+    found: Mutex<HashMap<String, Found>>,
+}
+
+/// What has been found in a file.
+#[derive(Clone)]
+struct Found {
+    /// The vector that the file had then.
+    dv_id: Option<String>,
+    /// Its rows; not read where nothing matched.
+    deleted: DeletionVector,
+    /// The rows of which the condition was true.
+    matching: DeletionVector,
+}
+
 /// A delete, planned against one snapshot and ready to be committed.
 struct Planned {
     transaction: Transaction,
@@ -87,10 +110,16 @@ impl Table {
     /// deadline; [`Indeterminate`](crate::ErrorKind::Indeterminate) as for [`append`](Self::append).
     pub async fn delete(&self, condition: &str, options: &CommitOptions) -> Result<Deletion> {
         let until: Duration = self.env().monotonic() + options.deadline;
+        let mut search: Option<Search> = None;
         loop {
             let snapshot = self.refresh().await?;
             self.check_deletable(&snapshot)?;
-            let Some(planned) = self.plan_delete(&snapshot, condition).await.map_err(|e| self.named(e))? else {
+            // The condition is parsed once: the time of day that it asks for is the same for every row.
+            let search = match search.take().filter(|search| search.schema == **snapshot.schema()) {
+                Some(known) => search.insert(known),
+                None => search.insert(Search::by(condition, &snapshot).map_err(|e| self.named(e))?),
+            };
+            let Some(planned) = self.plan_delete(&snapshot, search).await.map_err(|e| self.named(e))? else {
                 return Ok(nothing(snapshot));
             };
             let look = Some(&planned.look as &dyn Look);
@@ -122,15 +151,15 @@ impl Table {
         Ok(())
     }
 
-    async fn plan_delete(&self, snapshot: &Snapshot, condition: &str) -> Result<Option<Planned>> {
-        let filter = Filter::parse(snapshot, condition)?;
+    async fn plan_delete(&self, snapshot: &Snapshot, search: &Search) -> Result<Option<Planned>> {
+        let filter = &search.filter;
         let with_vectors = lakebed_txlog::protocol::supports(snapshot.protocol(), "deletionVectors")
             && snapshot.properties().enable_deletion_vectors()?;
         let how = if with_vectors { How::Vectors } else { How::Rewrite };
         let pruned: Vec<(Add, bool)> =
             snapshot.prune(filter.predicate())?.iter().map(|pruned| (pruned.file.to_add(), pruned.all_match)).collect();
         let changes: Vec<Change> = stream::iter(pruned)
-            .map(|(add, all_match)| self.change(snapshot, &filter, add, if all_match { How::WholeFile } else { how }))
+            .map(|(add, all_match)| self.change(snapshot, search, add, if all_match { How::WholeFile } else { how }))
             .buffered(PARALLEL_FILES)
             .boxed()
             .try_collect()
@@ -138,24 +167,20 @@ impl Table {
         if changes.iter().all(|change| matches!(change, Change::Nothing)) {
             return Ok(None);
         }
-        self.carry_out(snapshot, &filter, changes).await.map(Some)
+        self.carry_out(snapshot, filter, changes).await.map(Some)
     }
 
-    async fn change(&self, snapshot: &Snapshot, filter: &Filter, add: Add, how: How) -> Result<Change> {
+    async fn change(&self, snapshot: &Snapshot, search: &Search, add: Add, how: How) -> Result<Change> {
         let num_records = row_count(self.store(), &add).await?;
         let deleted = add.deletion_vector.as_ref().map_or(0, |dv| u64::try_from(dv.cardinality).unwrap_or(0));
         if how == How::WholeFile {
             return Ok(Change::Remove { add, rows: num_records.saturating_sub(deleted) });
         }
-        let matching = matching_rows(self.store(), snapshot, &add, filter).await?;
-        let rows = matching.cardinality();
-        if rows == 0 {
+        let Some(Found { deleted, matching, .. }) = self.find(snapshot, search, &add).await? else {
             return Ok(Change::Nothing);
-        }
-        let vector = match &add.deletion_vector {
-            Some(dv) => read_vector(self.store(), dv).await?.union(&matching),
-            None => matching.clone(),
         };
+        let rows = matching.cardinality();
+        let vector = deleted.union(&matching);
         vector.check_rows(num_records)?;
         if vector.cardinality() == num_records {
             return Ok(Change::Remove { add, rows });
@@ -164,6 +189,34 @@ impl Table {
             How::Rewrite => Change::Rewrite { add, rows },
             How::Vectors | How::WholeFile => Change::Vector { add, vector, matching, num_records },
         })
+    }
+
+    /// The rows of a file of which the condition is true; `None` for none. A file that was read before isn't read again
+    /// where its vector is the same or only grew.
+    async fn find(&self, snapshot: &Snapshot, search: &Search, add: &Add) -> Result<Option<Found>> {
+        let dv_id = add.dv_id();
+        let known = search.known(&add.path);
+        if let Some(known) = known.clone().filter(|known| known.dv_id == dv_id) {
+            return Ok((!known.matching.is_empty()).then_some(known));
+        }
+        // What is known of a file without a match is worth less than its vector.
+        if let Some(known) = known.filter(|known| !known.matching.is_empty()) {
+            let deleted = self.deleted_of(add).await?;
+            if deleted.is_superset(&known.deleted) {
+                let matching = known.matching.difference(&deleted);
+                return Ok(search.keep(&add.path, Found { dv_id, deleted, matching }));
+            }
+        }
+        let matching = matching_rows(self.store(), snapshot, add, &search.filter).await?;
+        let deleted = if matching.is_empty() { DeletionVector::new() } else { self.deleted_of(add).await? };
+        Ok(search.keep(&add.path, Found { dv_id, deleted, matching }))
+    }
+
+    async fn deleted_of(&self, add: &Add) -> Result<DeletionVector> {
+        match &add.deletion_vector {
+            Some(dv) => read_vector(self.store(), dv).await,
+            None => Ok(DeletionVector::new()),
+        }
     }
 
     /// Uploads what the changes need, and makes their transaction.
@@ -248,6 +301,25 @@ impl Table {
         {
             tracing::warn!(table = %self.url(), %error, "deletion vectors of a lost race are left to vacuum");
         }
+    }
+}
+
+impl Search {
+    fn by(condition: &str, snapshot: &Snapshot) -> Result<Search> {
+        let (filter, schema) = (Filter::parse(snapshot, condition)?, (**snapshot.schema()).clone());
+        Ok(Search { filter, schema, found: Mutex::default() })
+    }
+
+    fn known(&self, path: &str) -> Option<Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned()
+    }
+
+    /// Remembers what was found, but where it may be something else next time. `None` for nothing.
+    fn keep(&self, path: &str, found: Found) -> Option<Found> {
+        if !self.filter.differs() {
+            self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), found.clone());
+        }
+        (!found.matching.is_empty()).then_some(found)
     }
 }
 

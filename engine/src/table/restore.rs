@@ -2,18 +2,26 @@
 //!
 //! By a new version that holds the files, schema and properties of an older one: nothing is lost, and a restore can
 //! itself be undone.
+//!
+//! It has read the whole table, schema and properties included. When another commit comes in between:
+//!
+//! | the other commit | the restore |
+//! |---|---|
+//! | a. leaves files and table as they are, or puts rows of files that stay into others | the commit loop puts it after it |
+//! | b. added files, took or changed some, or moved promotions on | is planned again: what came is taken back as well |
+//! | c. changed schema, properties or protocol | fails: whether that is to be undone isn't for it to say |
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use lakebed_txlog::action::{Action, Add, DomainMetadata, Metadata, Txn};
 use lakebed_txlog::commit::Outcome;
+use lakebed_txlog::conflict::Why;
 use lakebed_txlog::drive::CommitOptions;
 use lakebed_txlog::dv::{Stored, locate};
 use lakebed_txlog::path::DataLocation;
 use lakebed_txlog::snapshot::Snapshot;
-use lakebed_txlog::transaction::Kind;
-use lakebed_txlog::transaction::Transaction;
+use lakebed_txlog::transaction::{Kind, Reads, Transaction};
 use lakebed_txlog::{Error, Result, Version};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -56,7 +64,8 @@ impl Table {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) for a version that isn't there, or of which vacuum has taken a file;
     /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for an append-only table;
-    /// [`Conflict`](crate::ErrorKind::Conflict) when others kept coming in between.
+    /// [`Conflict`](crate::ErrorKind::Conflict) when others kept coming in between, or one changed schema, properties or
+    /// protocol.
     pub async fn restore(&self, version: Version, options: &CommitOptions) -> Result<Restored> {
         let until = self.env().monotonic() + options.deadline;
         loop {
@@ -75,7 +84,7 @@ impl Table {
                     restored.snapshot = snapshot;
                     return Ok(restored);
                 }
-                Outcome::Conflicted(_) if again => {}
+                Outcome::Conflicted(conflict) if again && !is_of_table(&conflict.why) => {}
                 Outcome::Conflicted(conflict) => return Err(self.conflict(&conflict)),
                 other => return Err(self.named(other.committed().err().unwrap_or_else(|| Error::bug("not committed")))),
             }
@@ -90,6 +99,7 @@ impl Table {
         };
         let (files_now, files_then) = (of(now), of(then));
         let mut transaction = Transaction::new(Kind::Overwrite, "RESTORE");
+        transaction.reads = Some(Reads::table().and_of_table());
         let mut restored = Restored {
             version: None,
             restored_version: then.version(),
@@ -150,6 +160,11 @@ impl Table {
             .map(|_| ())
             .map_err(|e| e.hint("vacuum has taken it: restore a later version"))
     }
+}
+
+/// Whether the table itself was changed.
+fn is_of_table(why: &Why) -> bool {
+    matches!(why, Why::Metadata(_) | Why::BothMetadata | Why::Protocol)
 }
 
 /// The older metadata, with the properties that speak of the table's history as they are; `None` where nothing differs.

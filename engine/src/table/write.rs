@@ -22,6 +22,8 @@ use super::Table;
 use super::report::{Report, Written};
 use crate::write::{DataFiles, TableLayout, WriteOptions, write_stream};
 
+const NUM_REMOVED_FILES: &str = "numRemovedFiles";
+
 /// What happens to columns that the table doesn't have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SchemaMode {
@@ -277,7 +279,8 @@ impl Table {
                 version: snapshot.version(),
                 num_rows: files.num_rows,
                 num_files_added: files.adds.len(),
-                num_files_removed: removed,
+                // What it followed may have changed it.
+                num_files_removed: said(&snapshot, NUM_REMOVED_FILES).unwrap_or(removed),
                 bytes_added: files.size_bytes,
                 attempts,
                 snapshot,
@@ -321,13 +324,18 @@ fn parameters(mode: &str, snapshot: &Snapshot) -> BTreeMap<String, Value> {
         .collect()
 }
 
+/// What a version's commit says of itself, in figures.
+fn said(snapshot: &Snapshot, metric: &str) -> Option<usize> {
+    snapshot.commit_info()?.operation_metrics.as_ref()?.get(metric)?.as_str()?.parse().ok()
+}
+
 /// Figures as text, as other engines write them.
 fn metrics(files: &DataFiles, removed: usize) -> BTreeMap<String, Value> {
     [
         ("numFiles", files.adds.len().to_string()),
         ("numOutputRows", files.num_rows.to_string()),
         ("numOutputBytes", files.size_bytes.to_string()),
-        ("numRemovedFiles", removed.to_string()),
+        (NUM_REMOVED_FILES, removed.to_string()),
     ]
     .into_iter()
     .map(|(key, value)| (key.to_owned(), Value::String(value)))

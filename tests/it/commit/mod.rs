@@ -8,13 +8,17 @@
 //! | [`killed`] | what is left of a writer that is killed at a random moment? |
 //! | [`contention`] | do all commits of many writers land? |
 //! | [`beside`] | do deletes of rows of one file, made at the same time, all land? |
+//! | [`follow`] | do a delete and a compaction of the same rows both land? |
+//! | [`restored`] | what does a restore do when others come first? |
 
 mod beside;
 mod contention;
+mod follow;
 mod killed;
 pub(crate) mod place;
 pub(crate) mod reader;
 mod requests;
+mod restored;
 
 use std::io::Write;
 

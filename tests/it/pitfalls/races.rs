@@ -2,7 +2,6 @@
 //!
 //! The other's commit is made at the last moment: when ours is on its way to the store.
 
-
 use futures::future::join_all;
 use futures::{FutureExt, stream};
 use lakebed::{ErrorKind, OverwriteOptions, Replace, Table, Version};

@@ -1,6 +1,7 @@
 //! Does a commit that follows others leave the table that the rules say?
 
 mod looks;
+mod stamps;
 
 use std::collections::BTreeMap;
 

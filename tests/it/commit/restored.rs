@@ -1,0 +1,99 @@
+//! What does a restore do when others come first? Follow those who leave it alone, undo what came, or leave it to be decided.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use lakebed::store::TableStore;
+use lakebed::table::Restored;
+use lakebed::{AppendOptions, ErrorKind, Result, SchemaMode, Table, Version};
+use lakebed_compaction::{CompactionOptions, Purge, compact};
+use lakebed_tests::faults::{Answer, Faulty};
+use lakebed_tests::plan::rows;
+use lakebed_txlog::drive::CommitOptions;
+use lakebed_txlog::env::SystemEnv;
+use object_store::ObjectStore;
+
+use super::place::Place;
+
+/// Versions 1 and 2 append, 3 deletes a row of what 1 appended, 4 appends. Then others come, and then a restore of 3.
+async fn restored_after(
+    place: &Place,
+    others: impl FnOnce(Table) -> BoxFuture<'static, ()>,
+) -> (Result<Restored>, usize) {
+    let table = place.create().await;
+    for ids in [[1, 2, 3], [4, 5, 6]] {
+        append(&table, &ids).await;
+    }
+    table.delete("id = 2", &CommitOptions::default()).await.unwrap();
+    append(&table, &[7, 8]).await;
+    table.settle().await;
+    let store = place.store();
+    let faulty = Faulty::over(Arc::clone(store.commits()));
+    let over: Arc<dyn ObjectStore> = Arc::clone(&faulty) as Arc<dyn ObjectStore>;
+    let store = TableStore::over(store.url().clone(), Arc::clone(&over), over, store.root().clone());
+    let ours = Table::open_with(store, SystemEnv::shared()).await.unwrap();
+    faulty.script([Answer::Before(others(place.open().await))]);
+    let restored = ours.restore(Version(3), &CommitOptions::default()).await;
+    (restored, faulty.take_puts().len())
+}
+
+async fn append(table: &Table, ids: &[i64]) {
+    table.append_batches(vec![rows(ids).unwrap()], &AppendOptions::default()).await.unwrap();
+}
+
+async fn ids(place: &Place) -> Vec<i64> {
+    let mut reader = place.reader();
+    reader.refresh().await;
+    reader.ids().await
+}
+
+#[tokio::test]
+async fn what_was_appended_meanwhile_is_taken_back_as_well() {
+    let place = Place::memory("restore-append");
+    let (restored, _) = restored_after(&place, |other| async move { append(&other, &[9]).await }.boxed()).await;
+    let restored = restored.unwrap();
+    assert_eq!((restored.version, restored.num_files_removed), (Some(Version(6)), 2));
+    assert_eq!(ids(&place).await, [1, 3, 4, 5, 6]);
+}
+
+/// A purge of the file with the vector, which stays: the same rows in another file.
+#[tokio::test]
+async fn a_compaction_of_what_stays_is_followed() {
+    let place = Place::memory("restore-compaction");
+    let purge = |other: Table| {
+        async move {
+            let options =
+                CompactionOptions { purge: Purge::All, min_file_size_bytes: 1, ..CompactionOptions::default() };
+            assert_eq!(compact(&other, &options, |_| ()).await.unwrap().num_rows_purged, 1);
+        }
+        .boxed()
+    };
+    let (restored, puts) = restored_after(&place, purge).await;
+    assert_eq!((restored.unwrap().version, puts), (Some(Version(6)), 2), "planned once, and put after it");
+    assert_eq!(ids(&place).await, [1, 3, 4, 5, 6]);
+}
+
+#[tokio::test]
+async fn a_column_that_was_added_meanwhile_is_not_taken_back_unasked() {
+    let place = Place::memory("restore-column");
+    let widen = |other: Table| {
+        async move {
+            let column = Arc::new(Int64Array::from(vec![1])) as ArrayRef;
+            let id = Arc::new(Int64Array::from(vec![9])) as ArrayRef;
+            let batch = RecordBatch::try_from_iter([("id", id), ("size", column)]).unwrap();
+            let options = AppendOptions { schema_mode: SchemaMode::Merge, ..AppendOptions::default() };
+            other.append_batches(vec![batch], &options).await.unwrap();
+        }
+        .boxed()
+    };
+    let (restored, puts) = restored_after(&place, widen).await;
+    let error = restored.unwrap_err();
+    assert_eq!((error.kind(), puts), (ErrorKind::Conflict, 1), "{error}");
+    assert_eq!(ids(&place).await, [1, 3, 4, 5, 6, 7, 8, 9]);
+    // Who asks again has seen it.
+    let table = place.open().await;
+    table.restore(Version(3), &CommitOptions::default()).await.unwrap();
+    assert_eq!((ids(&place).await, table.snapshot().schema().len()), (vec![1, 3, 4, 5, 6], 2));
+}

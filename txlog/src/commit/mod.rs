@@ -40,3 +40,6 @@ pub enum Outcome {
         txn_id: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

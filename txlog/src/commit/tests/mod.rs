@@ -1,0 +1,3 @@
+//! Is the commit path right under every interleaving?
+
+mod model;

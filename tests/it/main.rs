@@ -11,6 +11,7 @@
 //! | [`maintenance`] | do compaction and vacuum leave every row of every retained version where it was? |
 //! | [`open`] | how many dependent round trips, and requests, does opening a table take? |
 //! | [`pitfalls`] | do we repeat what went wrong elsewhere? |
+//! | [`proxy`] | does every commit land once when a proxy loses the S3 server's answers? |
 //! | [`pruning`] | does a file with a matching row ever get dropped? |
 //! | [`scan`] | which bytes of a data file does a scan fetch? |
 //! | [`s3`] | what is a real S3 server's address? |
@@ -30,6 +31,7 @@ mod machine;
 mod maintenance;
 mod open;
 mod pitfalls;
+mod proxy;
 mod pruning;
 mod s3;
 mod scan;

@@ -6,8 +6,10 @@
 //! | [`faults`] | which answers of a store can a test choose? |
 //! | [`liar`] | which promises of a store can a test break? |
 //! | [`plan`] | what does a writer do next, and what is in the table then? |
+//! | [`proxy`] | what can happen to a request between a client and an S3 server? |
 
 pub mod faults;
 pub mod liar;
 pub mod plan;
+pub mod proxy;
 pub mod requests;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`corpus`] | which tables of other writers are there, and what do they hold? |
 //! | [`commits`] | does a commit land exactly once, whatever the store answers (C1–C4, C14, C19)? |
+//! | [`answers`] | is an answer of S3 taken for what it means, over HTTP (C2, C22)? |
 //! | [`paths`] | do data paths name the right objects, and none outside the table (H1, L6, S8)? |
 //! | [`outside`] | is a file outside the table's folder read only from a place that was allowed (H1)? |
 //! | [`names`] | is every name under `_delta_log` known (L10)? |
@@ -15,6 +16,7 @@
 //! | [`maintenance`] | do compaction and vacuum bring rows back, or take files away (C6, C10, D5, D6, D7, D12)? |
 //! | [`statistics`] | are statistics written and read so that nobody is misled (S1–S4, S6, S7)? |
 
+mod answers;
 mod commits;
 mod corpus;
 mod maintenance;

@@ -1,0 +1,19 @@
+//! Does every commit land once when a proxy loses the S3 server's answers? Real requests over real connections: what the
+//! clients below the engine do is part of it.
+//!
+//! | module | question it answers |
+//! |---|---|
+//! | [`place`] | where is a table that is reached through a proxy? |
+//! | [`others`] | what does a fault of any other request do to the operation that made it? |
+//! | [`killed`] | what is left of a process that is killed while an answer is on its way? |
+
+mod killed;
+mod others;
+pub(crate) mod place;
+
+use std::io::Write;
+
+/// Says something around the test harness's capture: figures and seeds show for a passing test too.
+fn say(what: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{what}");
+}

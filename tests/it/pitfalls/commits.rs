@@ -150,6 +150,7 @@ async fn c1_an_append_whose_answer_is_lost_lands_once_and_is_reported_committed(
         (LATE, Failure::Server),
         (LATE, Failure::TimedOut),
         (LATE, Failure::Exists),
+        (LATE, Failure::Denied),
         (AT_ONCE, Failure::Server),
         (AT_ONCE, Failure::TimedOut),
         (AT_ONCE, Failure::Exists),

@@ -4,9 +4,11 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`place`] | where is a table that is reached through a proxy? |
+//! | [`commits`] | what does each fault of a commit's put cost, and which requests follow it? |
 //! | [`others`] | what does a fault of any other request do to the operation that made it? |
 //! | [`killed`] | what is left of a process that is killed while an answer is on its way? |
 
+mod commits;
 mod killed;
 mod others;
 pub(crate) mod place;

@@ -29,7 +29,7 @@ pub enum Outcome {
     },
     /// A commit that the transaction did not see stands in the way. Nothing was written.
     Conflicted(Conflict),
-    /// The store could not be reached to find out. The transaction may or may not be version `version`; whoever can
+    /// It could not be found out from the store. The transaction may or may not be version `version`; whoever can
     /// reach the store tells by `commitInfo.txnId`. None of its data files may be deleted.
     Indeterminate {
         /// The version that it may be.

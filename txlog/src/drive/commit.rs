@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::load;
-use super::store::{Landing, LogStore, PutAnswer};
+use super::store::{Landing, LogStore, PutAnswer, is_refusal};
 use super::{tail, vectors};
 use crate::action::{Action, CommitInfo, Metadata, Protocol};
 use crate::commit::Outcome;
@@ -28,6 +28,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(4);
 const LONGEST_PAUSE: Duration = Duration::from_millis(512);
 /// Losses of a race that are tried again at once, without a pause.
 const EAGER_RACES: u32 = 2;
+/// How often a store that refused a put is asked what is there, where it refuses that too.
+const MAX_LOOKS: u32 = 3;
+/// How often in a row a version that can't be read is read back.
+const MAX_UNREADABLE: u32 = 6;
 
 /// How long a commit goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +66,8 @@ pub(super) struct Attempt<'a> {
     puts: u32,
     pauses: u32,
     slow: bool,
+    /// How often in a row the version that was read back couldn't be read.
+    unreadable: u32,
 }
 
 /// What following the winners came to.
@@ -91,6 +97,7 @@ impl<'a> Attempt<'a> {
             puts: 0,
             pauses: 0,
             slow: false,
+            unreadable: 0,
         }
     }
 
@@ -124,7 +131,7 @@ impl<'a> Attempt<'a> {
                 },
                 Step::Done(end) => return self.end(end, &current).await,
             };
-            step = machine.next(event, self.env.monotonic());
+            step = self.unless_unreadable(machine.next(event, self.env.monotonic()));
             self.pause(event, step).await;
         }
     }
@@ -189,12 +196,22 @@ impl<'a> Attempt<'a> {
             }
             PutAnswer::Refused(e) => {
                 self.failure = Some(e);
-                // Where nothing can land late, a look settles whether the refusal is the whole truth.
-                let settled =
-                    self.store.landing() == Landing::Late || matches!(self.store.commit(version).await, Ok(None));
-                if settled { Event::Refused } else { Event::Unclear }
+                self.refused(version).await
             }
         }
+    }
+
+    /// What a refusal is worth. Whoever is told that a commit failed may delete the files that it names, so it is believed
+    /// only where nothing is there, or where a store behind a network keeps refusing to say.
+    async fn refused(&self, version: Version) -> Event {
+        for _ in 0..MAX_LOOKS {
+            match self.store.commit(version).await {
+                Ok(None) => return Event::Refused,
+                Err(e) if self.store.landing() == Landing::Late && is_refusal(&e) => {}
+                _ => return Event::Unclear,
+            }
+        }
+        Event::Refused
     }
 
     async fn fence(&mut self, current: &Snapshot, version: Version) -> Result<Event> {
@@ -207,17 +224,25 @@ impl<'a> Attempt<'a> {
     }
 
     async fn read_back(&mut self, version: Version) -> Event {
-        match self.store.commit(version).await {
+        let found = self.store.commit(version).await;
+        let unreadable = match &found {
+            Ok(found) => found.as_ref().is_some_and(|commit| commit.size_in_bytes == 0),
+            Err(e) => e.kind() == crate::ErrorKind::Corrupt,
+        };
+        // Behind a network, what can't be read may have been garbled on its way, and be ours.
+        if unreadable && self.store.landing() == Landing::Late {
+            self.unreadable += 1;
+            self.failure = found.err().or(self.failure.take());
+            return Event::NoAnswer;
+        }
+        self.unreadable = 0;
+        match found {
             Ok(None) => Event::FoundNothing,
             Ok(Some(commit)) if commit.txn_id() == Some(&self.txn_id) => Event::FoundOurs,
             Ok(Some(commit)) if commit.txn_id() == Some(&self.fence_id) => Event::FoundFence,
             Ok(Some(commit)) => {
                 self.read_back = Some(commit);
                 Event::FoundAnother
-            }
-            Err(e) if e.kind() == crate::ErrorKind::Unavailable => {
-                self.failure = Some(e);
-                Event::NoAnswer
             }
             // It is there and can't be parsed: not ours, which parses. Following it says what is wrong with it.
             Err(e) if e.kind() == crate::ErrorKind::Corrupt => {
@@ -228,6 +253,14 @@ impl<'a> Attempt<'a> {
                 self.failure = Some(e);
                 Event::NoAnswer
             }
+        }
+    }
+
+    /// The step, but for reading back once more what is there and can't be read: whose it is stays unknown.
+    fn unless_unreadable(&self, step: Step) -> Step {
+        match step {
+            Step::ReadBack(version) if self.unreadable >= MAX_UNREADABLE => Step::Done(End::Indeterminate(version)),
+            step => step,
         }
     }
 
@@ -425,7 +458,7 @@ pub(super) async fn create(store: &LogStore, env: &Arc<dyn Env>, transaction: &T
                 ));
             }
         };
-        step = machine.next(event, env.monotonic());
+        step = attempt.unless_unreadable(machine.next(event, env.monotonic()));
         attempt.pause(event, step).await;
     }
 }
@@ -458,7 +491,7 @@ impl Outcome {
                 Err(Error::conflict(why.to_string()).version(version).hint("read the table again and retry"))
             }
             Outcome::Indeterminate { version, txn_id } => Err(Error::indeterminate(format!(
-                "the store could not be reached to find out whether transaction {txn_id} landed"
+                "it could not be found out from the store whether transaction {txn_id} landed"
             ))
             .version(version)
             .hint("look for the txnId in that version's commitInfo; don't delete the data files")),

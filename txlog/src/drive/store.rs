@@ -51,6 +51,12 @@ pub(super) enum PutAnswer {
     Unclear(Error),
 }
 
+/// Whether the store says that it won't do what was asked, and why stays so.
+pub(super) fn is_refusal(error: &Error) -> bool {
+    use ErrorKind::{InvalidRequest, NotFound, PermissionDenied, Unsupported};
+    matches!(error.kind(), PermissionDenied | Unsupported | InvalidRequest | NotFound)
+}
+
 impl LogStore {
     /// The log below `root`. `commits` must send no request twice by itself (pitfall C19); `table` names the table in
     /// errors.
@@ -240,14 +246,8 @@ impl LogStore {
             Err(e) => e,
         };
         let error = self.error(error, "committing", &key).version(version);
-        let refusal = match error.kind() {
-            ErrorKind::PermissionDenied | ErrorKind::Unsupported | ErrorKind::InvalidRequest | ErrorKind::NotFound => {
-                true
-            }
-            ErrorKind::Exhausted => self.landing == Landing::AtOnce,
-            _ => false,
-        };
-        if refusal { PutAnswer::Refused(error) } else { PutAnswer::Unclear(error) }
+        let is_full = error.kind() == ErrorKind::Exhausted && self.landing == Landing::AtOnce;
+        if is_full || is_refusal(&error) { PutAnswer::Refused(error) } else { PutAnswer::Unclear(error) }
     }
 
     /// Puts a file of the log if none of that name is there, and says whether it did.

@@ -54,6 +54,40 @@ impl Reader {
         info.and_then(|info| info["operation"].as_str()).expect("every commit says what it does")
     }
 
+    /// `commitInfo.txnId` of a version.
+    pub(crate) fn txn_id(&self, version: u64) -> &str {
+        let info = self.commits[version as usize].iter().find_map(|action| action.get("commitInfo"));
+        info.and_then(|info| info["txnId"].as_str()).expect("every commit names its transaction")
+    }
+
+    /// The ids of the rows that a version brought and that it took away, sorted; one that it only moved is in neither.
+    /// Versions have to be asked for in order.
+    pub(crate) async fn change(&mut self, version: u64) -> (Vec<i64>, Vec<i64>) {
+        let mut difference: BTreeMap<i64, i64> = BTreeMap::new();
+        for action in self.commits[version as usize].clone() {
+            for (kind, by) in [("remove", -1), ("add", 1)] {
+                let Some(file) = action.get(kind) else { continue };
+                for id in self.left(file).await {
+                    *difference.entry(id).or_default() += by;
+                }
+            }
+        }
+        let of = |sign: i64| {
+            let times = difference.iter().map(move |(id, by)| (*id, (by * sign).max(0) as usize));
+            times.flat_map(|(id, times)| std::iter::repeat_n(id, times)).collect()
+        };
+        (of(1), of(-1))
+    }
+
+    /// The ids of a file's rows that its vector leaves.
+    async fn left(&mut self, file: &Value) -> Vec<i64> {
+        let rows = self.rows(file).await;
+        let deleted = self.deleted(file).await;
+        assert!(deleted.max().is_none_or(|row| row < rows.len() as u64), "a vector ends with its file: {file}");
+        let left = rows.iter().enumerate().filter(|(row, _)| !deleted.contains(*row as u64));
+        left.map(|(_, id)| *id).collect()
+    }
+
     /// The ids that a version appended, sorted: those of its data files without a vector.
     pub(crate) async fn appended(&mut self, version: u64) -> Vec<i64> {
         let adds = self.commits[version as usize].iter().filter_map(|action| action.get("add")).cloned();
@@ -70,11 +104,7 @@ impl Reader {
     pub(crate) async fn ids(&mut self) -> Vec<i64> {
         let mut ids = Vec::new();
         for add in self.live().values() {
-            let rows = self.rows(add).await;
-            let deleted = self.deleted(add).await;
-            assert!(deleted.max().is_none_or(|row| row < rows.len() as u64), "a vector ends with its file: {add}");
-            let left = rows.iter().enumerate().filter(|(row, _)| !deleted.contains(*row as u64));
-            ids.extend(left.map(|(_, id)| *id));
+            ids.extend(self.left(add).await);
         }
         ids.sort_unstable();
         ids

@@ -40,6 +40,7 @@ async fn check(place: &Place, told: &[(u64, i64)]) {
 #[tokio::test]
 async fn a_commit_whose_answer_is_lost_is_read_back_and_not_put_again() {
     let Some((place, script)) = Place::scripted("lost_commits") else { return };
+    let place = place.impatient();
     let table = place.create("t").await.unwrap();
     let lost = [Lost::Nothing, Lost::Head, Lost::Body, Lost::Page, Lost::Empty, Lost::Slow];
     let lost: Vec<Lost> = lost.into_iter().chain(STATUSES.map(Lost::Status)).collect();

@@ -37,6 +37,7 @@ async fn scanned(table: &Table) -> Result<Vec<i64>> {
 #[tokio::test]
 async fn a_data_file_whose_answer_is_lost_is_put_again_and_committed_once() {
     let Some((place, script)) = Place::scripted("lost_files") else { return };
+    let place = place.impatient();
     let table = place.create("t").await.unwrap();
     let faults = [
         Fault::Lost(Lost::Nothing),

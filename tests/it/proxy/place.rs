@@ -16,7 +16,7 @@ use object_store::path::Path;
 use crate::commit::reader::Reader;
 use crate::s3::S3;
 
-/// A client's patience, so short that a test can try it.
+/// The patience of a client whose timeouts a test tries.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A proxy before the S3 server, and names for tables behind it.
@@ -32,15 +32,17 @@ impl Place {
     pub(crate) fn new(test: &str, faults: impl Fn(&Asked) -> Fault + Send + Sync + 'static) -> Option<Place> {
         let s3 = crate::s3::server(test)?;
         let proxy = Proxy::start(&s3.endpoint, faults).unwrap();
-        let mut settings = StoreSettings {
-            request_timeout: TIMEOUT,
-            connect_timeout: TIMEOUT,
-            max_retries: 4,
-            retry_timeout: Duration::from_secs(20),
-            ..crate::store::settings_of(s3)
-        };
+        let mut settings =
+            StoreSettings { max_retries: 4, retry_timeout: Duration::from_secs(20), ..crate::store::settings_of(s3) };
         settings.s3.endpoint = Some(proxy.endpoint().to_owned());
         Some(Place { proxy, s3, settings, test: test.to_owned() })
+    }
+
+    /// The same, whose clients wait but a few seconds.
+    pub(crate) fn impatient(mut self) -> Place {
+        self.settings.request_timeout = TIMEOUT;
+        self.settings.connect_timeout = TIMEOUT;
+        self
     }
 
     /// With faults that the test lines up.

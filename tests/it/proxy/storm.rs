@@ -327,7 +327,7 @@ async fn no_commit_is_lost_or_doubled_in_a_storm_of_lost_answers() {
     say(&format!(
         "{test}: LAKEBED_SEED={seed} (which fault meets the n-th request; which request that is, the machine decides)"
     ));
-    let place = Arc::new(place);
+    let place = Arc::new(place.impatient());
     let lost_answers = if variable("LAKEBED_SOAK").is_some() { LOST_ANSWERS.1 } else { LOST_ANSWERS.0 };
     let began = env.monotonic();
     let done = write(&place, seed, lost_answers).await;

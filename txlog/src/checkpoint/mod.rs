@@ -38,7 +38,7 @@ pub mod write;
 pub use draft::Draft;
 pub use encode::{EncodedGroup, Encoder, FileWriter, WrittenGroup};
 pub use pieces::{Description, Footer, Pieces, decode_parquet, footer};
-pub use read::{Contents, Wanted, decode_json};
+pub use read::{Contents, Wanted, decode_json, sidecar_file};
 pub use schema::{Layout, Presence};
 pub use tally::Tally;
 

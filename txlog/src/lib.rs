@@ -17,6 +17,7 @@
 //! | [`head`] | what is the table at version *n*, its files left out? |
 //! | [`snapshot`] | what is the table at version *n*? |
 //! | [`checkpoint`] | how is a snapshot written as one file, and read back? |
+//! | [`pages`] | may the pages of these Parquet columns be decoded? |
 //! | [`checksum`] | what does a version checksum say, and does the table agree with it? |
 //! | [`transaction`] | what is to be committed? |
 //! | [`mod@parallel`] | how is work on independent parts spread over the cores? |
@@ -43,6 +44,7 @@ pub mod files;
 pub mod head;
 pub mod limits;
 pub mod name;
+pub mod pages;
 mod parallel;
 pub mod partition;
 pub mod path;

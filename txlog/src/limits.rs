@@ -10,6 +10,12 @@ pub const MAX_SCHEMA_DEPTH: usize = 64;
 pub const MAX_SCHEMA_FIELDS: usize = 10_000;
 /// Largest Parquet footer that is decoded.
 pub const MAX_PARQUET_FOOTER_BYTES: usize = 64 << 20;
+/// Largest page of a Parquet file, decompressed, in bytes (pitfall H2).
+pub const MAX_PARQUET_PAGE_BYTES: usize = 256 << 20;
+/// Most bytes that a stored byte of Parquet columns becomes, by what their pages say.
+pub const MAX_PARQUET_EXPANSION: u64 = 10_000;
+/// Columns that become no more bytes than this are decoded, however few are stored: a million equal values take a handful.
+pub const UNDOUBTED_PARQUET_BYTES: u64 = 64 << 20;
 /// Largest serialised deletion vector, in bytes.
 pub const MAX_DELETION_VECTOR_BYTES: usize = 1 << 30;
 /// Largest version checksum that is parsed, in bytes: others embed the files of small tables in it.

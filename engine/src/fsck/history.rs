@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use lakebed_txlog::action::{Action, Sidecar};
-use lakebed_txlog::checkpoint::{Contents, decode_json, decode_parquet};
+use lakebed_txlog::checkpoint::{Contents, decode_json, decode_parquet, sidecar_file};
 use lakebed_txlog::files::Files;
 use lakebed_txlog::name::{CheckpointFormat, LogName};
 use lakebed_txlog::protocol::in_commit_timestamps_enabled;
@@ -362,12 +362,7 @@ pub(super) async fn read_contents(store: &TableStore, candidate: &Candidate, lis
 }
 
 async fn read_sidecar(store: &TableStore, sidecar: &Sidecar, listing: &Listing) -> Result<Contents> {
-    let outside = || Error::corrupt("a sidecar outside _delta_log/_sidecars").path(&sidecar.path);
-    let decoded = percent_encoding::percent_decode_str(&sidecar.path).decode_utf8().map_err(|_| outside())?;
-    let name = LogName::parse(&format!("_sidecars/{}", decoded.rsplit('/').next().unwrap_or_default()));
-    if !matches!(name, LogName::Sidecar { .. }) {
-        return Err(outside());
-    }
+    let name = sidecar_file(sidecar)?;
     match listing.size_of(&name) {
         None => return Err(Error::not_found("a sidecar of the checkpoint is gone").path(name.path())),
         Some(size) if u64::try_from(sidecar.size_in_bytes) != Ok(size) => {

@@ -56,7 +56,12 @@ pub(super) async fn plan(
         let mut file = PartitionedFile::new_from_meta(meta).with_partition_values(file_values);
         let known = records.get(at).copied().flatten();
         let live = match vector.filter(|vector| !vector.is_empty()) {
-            None => known,
+            None => {
+                if let Some(rows) = known {
+                    file = file.with_extension(ExpectedRows::AtMost(rows));
+                }
+                known
+            }
             Some(vector) => {
                 let rows = match known {
                     Some(rows) => rows,
@@ -66,7 +71,7 @@ pub(super) async fn plan(
                 if live == 0 {
                     continue;
                 }
-                file = file.with_extension(selected).with_extension(ExpectedRows(rows));
+                file = file.with_extension(selected).with_extension(ExpectedRows::Exactly(rows));
                 Some(live)
             }
         };

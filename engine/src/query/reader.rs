@@ -15,6 +15,7 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
 use lakebed_txlog::limits::MAX_PARQUET_FOOTER_BYTES;
+use lakebed_txlog::pages::Chunks;
 use lakebed_txlog::{Error, ErrorKind, Version};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -35,14 +36,20 @@ const FOOTER_GUESS_BYTES: u64 = 64 << 10;
 /// Ends of files kept, for those that are read in several pieces.
 const KEPT_ENDS: usize = 32;
 
-/// How many rows the log says that a file has: the footer must agree where deleted rows are told by position.
+/// How many rows the log says that a file has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ExpectedRows(pub(super) u64);
+pub(super) enum ExpectedRows {
+    /// The footer must agree: deleted rows are told by position.
+    Exactly(u64),
+    /// The footer may not say more (pitfall H2).
+    AtMost(u64),
+}
 
 /// The end of a file.
 #[derive(Clone, Debug)]
 struct End {
     footer: Arc<ParquetMetaData>,
+    chunks: Chunks,
     /// Where `bytes`, at most [`FOOTER_GUESS_BYTES`], begin in the file.
     start: u64,
     bytes: Bytes,
@@ -156,7 +163,7 @@ impl DataFiles {
         let footer = Arc::new(without_arrow_schema(decoded));
         // The bytes of a larger footer are of no more use.
         let kept = if end.len() as u64 <= FOOTER_GUESS_BYTES { end } else { Bytes::new() };
-        Ok(End { footer, start: size - kept.len() as u64, bytes: kept })
+        Ok(End { chunks: Chunks::of(&footer)?, footer, start: size - kept.len() as u64, bytes: kept })
     }
 
     async fn bytes(&self, path: &Path, range: Range<u64>) -> Result<Bytes, Error> {
@@ -220,20 +227,30 @@ impl DataFile {
         self.files.end(&self.path, self.size).await.map_err(external)
     }
 
+    fn named(&self, error: Error) -> Error {
+        error.path(self.path.as_ref()).version(self.files.version).table(self.files.store.url().to_string())
+    }
+
+    /// Bytes that a decoder may be given (pitfall H2).
+    fn checked(&self, end: &End, start: u64, bytes: Bytes) -> parquet::errors::Result<Bytes> {
+        end.chunks.check(start, &bytes).map_err(|e| external(self.named(e)))?;
+        Ok(bytes)
+    }
+
     async fn metadata(&self) -> Result<Arc<ParquetMetaData>, Error> {
         let footer = self.files.footer(&self.path, self.size).await?;
         let rows = footer.file_metadata().num_rows();
-        if let Some(ExpectedRows(expected)) = self.expected
-            && u64::try_from(rows) != Ok(expected)
-        {
-            return Err(Error::corrupt(format!(
-                "a data file has {rows} rows where the log says {expected}: its deleted rows can't be told"
-            ))
-            .path(self.path.as_ref())
-            .version(self.files.version)
-            .table(self.files.store.url().to_string()));
-        }
-        Ok(footer)
+        let found = u64::try_from(rows);
+        let why = match self.expected {
+            Some(ExpectedRows::Exactly(expected)) if found != Ok(expected) => {
+                format!("a data file has {rows} rows where the log says {expected}: its deleted rows can't be told")
+            }
+            Some(ExpectedRows::AtMost(expected)) if found.is_ok_and(|found| found > expected) => {
+                format!("a data file has {rows} rows where the log says {expected}")
+            }
+            _ => return Ok(footer),
+        };
+        Err(self.named(Error::corrupt(why)))
     }
 }
 
@@ -248,10 +265,13 @@ impl AsyncFileReader for DataFile {
             return std::future::ready(Err(external(error.version(self.files.version)))).boxed();
         }
         async move {
-            match self.end().await?.slice(&range) {
-                Some(bytes) => Ok(bytes),
-                None => self.files.bytes(&self.path, range).await.map_err(external),
-            }
+            let end = self.end().await?;
+            let start = range.start;
+            let bytes = match end.slice(&range) {
+                Some(bytes) => bytes,
+                None => self.files.bytes(&self.path, range).await.map_err(external)?,
+            };
+            self.checked(&end, start, bytes)
         }
         .boxed()
     }
@@ -263,8 +283,10 @@ impl AsyncFileReader for DataFile {
                 return Err(external(error.version(self.files.version)));
             }
             let end = self.end().await?;
-            if let Some(kept) = ranges.iter().map(|range| end.slice(range)).collect() {
-                return Ok(kept);
+            let kept: Option<Vec<Bytes>> = ranges.iter().map(|range| end.slice(range)).collect();
+            if let Some(kept) = kept {
+                let kept = ranges.iter().zip(kept);
+                return kept.map(|(range, bytes)| self.checked(&end, range.start, bytes)).collect();
             }
             let got = self.files.store.data().get_ranges(&self.path, &ranges).await;
             let got = got.map_err(|e| external(self.files.error(e, &self.path)))?;
@@ -273,7 +295,7 @@ impl AsyncFileReader for DataFile {
                     return Err(external(self.files.cut(&self.path, bytes.len(), range.end - range.start)));
                 }
             }
-            Ok(got)
+            ranges.iter().zip(got).map(|(range, bytes)| self.checked(&end, range.start, bytes)).collect()
         }
         .boxed()
     }

@@ -13,7 +13,7 @@ use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::basic::Compression;
 
 use super::leaves::Leaves;
-use super::pieces::{Pieces, range};
+use super::pieces::{Pieces, misplaced, range};
 use super::read::{Contents, Wanted};
 use super::rows::{file_action, file_columns, take_others, there};
 use super::schema::FILE_ACTIONS;
@@ -21,6 +21,7 @@ use super::stored::{Stored, read};
 use crate::action::Action;
 use crate::error::{Error, Result};
 use crate::files::{FileColumns, FileStats, LastChunk, MAX_BATCH_ROWS, SourceRows, StatsSource};
+use crate::pages::Expansion;
 use crate::parallel::in_parallel;
 
 /// Rows decoded at a time, and of a batch of the snapshot.
@@ -102,10 +103,17 @@ fn ranges(rows: usize) -> impl Iterator<Item = Range<usize>> {
 fn groups(pieces: &Pieces, metadata: &ArrowReaderMetadata, wanted: Wanted) -> Result<Vec<Group>> {
     let mut groups = Vec::new();
     let last_chunk = LastChunk::default();
+    let mut expansion = Expansion::default();
     for (at, group) in metadata.metadata().row_groups().iter().enumerate() {
         let leaves = Leaves::of(group, wanted);
         let rows = usize::try_from(group.num_rows())
             .map_err(|e| Error::corrupt("a row group of less than no rows").because(e))?;
+        for column in leaves.all().map(|leaf| group.column(leaf)) {
+            let range = range(column, pieces.size())?;
+            let chunk = pieces.get(range.clone()).ok_or_else(|| misplaced(range.start))?;
+            expansion.add(column, &chunk, rows as u64)?;
+        }
+        expansion.check()?;
         let mut kept = Stored::new(metadata, at);
         let mut packed = None;
         if let Some(texts) = leaves.texts {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`read`] | what does a checkpoint (or a sidecar) hold? |
 //! | [`pieces`] | which bytes of its file are at hand, and which do the wanted columns still need? |
+//! | `guard` | what if a decoder panics? |
 //! | `leaves` | which columns of a row group are worth reading? |
 //! | `decode` | how is a file decoded on several cores? |
 //! | `rows` | how do its rows become actions? |
@@ -24,6 +25,7 @@ mod columns;
 mod decode;
 pub mod draft;
 pub mod encode;
+mod guard;
 mod layout;
 mod leaves;
 pub mod pieces;
@@ -38,7 +40,7 @@ pub mod write;
 pub use draft::Draft;
 pub use encode::{EncodedGroup, Encoder, FileWriter, WrittenGroup};
 pub use pieces::{Description, Footer, Pieces, decode_parquet, footer};
-pub use read::{Contents, Wanted, decode_json};
+pub use read::{Contents, Wanted, decode_json, sidecar_file};
 pub use schema::{Layout, Presence};
 pub use tally::Tally;
 

@@ -16,6 +16,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::decode::decode;
+use super::guard::guarded;
 use super::leaves::Leaves;
 use super::read::{Contents, Wanted};
 use crate::error::{Error, Result};
@@ -34,7 +35,8 @@ const MAX_RANGE_BYTES: u64 = 16 * 1024 * 1024;
 ///
 /// # Errors
 /// [`Corrupt`](crate::ErrorKind::Corrupt) when it isn't Parquet, or a known column is of another type;
-/// [`Exhausted`](crate::ErrorKind::Exhausted) for a footer over [`MAX_PARQUET_FOOTER_BYTES`].
+/// [`Exhausted`](crate::ErrorKind::Exhausted) for a footer over [`MAX_PARQUET_FOOTER_BYTES`], and for columns that expand
+/// beyond their bounds ([`pages`](crate::pages)).
 pub fn decode_parquet(bytes: Bytes) -> Result<Contents> {
     let pieces = Pieces::whole(bytes);
     match footer(&pieces)? {
@@ -78,7 +80,7 @@ impl Pieces {
     }
 
     /// The bytes of a range, where they are at hand; copied only where more than one piece holds them.
-    fn get(&self, range: Range<u64>) -> Option<Bytes> {
+    pub(super) fn get(&self, range: Range<u64>) -> Option<Bytes> {
         let mut parts = self.parts(&range)?;
         Some(if parts.len() > 1 { parts.concat().into() } else { parts.pop().unwrap_or_default() })
     }
@@ -115,9 +117,7 @@ impl Pieces {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt) where it isn't at hand.
     pub(super) fn copy(&mut self, from: &Pieces, range: Range<u64>) -> Result<()> {
-        let parts = from.parts(&range).ok_or_else(|| {
-            Error::corrupt("a column of a checkpoint lies where no column can be").because(not_at_hand(range.start))
-        })?;
+        let parts = from.parts(&range).ok_or_else(|| misplaced(range.start))?;
         self.size = from.size;
         Arc::make_mut(&mut self.pieces).insert(range.start, parts.concat().into());
         Ok(())
@@ -241,6 +241,11 @@ impl ChunkReader for Pieces {
     }
 }
 
+/// A column isn't where the footer says.
+pub(super) fn misplaced(start: u64) -> Error {
+    Error::corrupt("a column of a checkpoint lies where no column can be").because(not_at_hand(start))
+}
+
 fn not_at_hand(start: u64) -> ParquetError {
     ParquetError::General(format!("the bytes from {start} on lie outside of the columns that the footer names"))
 }
@@ -282,11 +287,13 @@ pub fn footer(pieces: &Pieces) -> Result<Footer> {
     let start = end.checked_sub(length).ok_or_else(short)?;
     let Some(bytes) = pieces.get(start..end) else { return Ok(Footer::Missing(start..size)) };
     let damaged = |e: ParquetError| Error::corrupt("a checkpoint's footer can't be read").because(e);
-    let metadata = ParquetMetaDataReader::decode_metadata(&bytes).map_err(damaged)?;
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    ArrowReaderMetadata::try_new(Arc::new(metadata), options)
-        .map(|read| Footer::Read(Description(read)))
-        .map_err(damaged)
+    guarded(|| {
+        let metadata = ParquetMetaDataReader::decode_metadata(&bytes).map_err(damaged)?;
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        ArrowReaderMetadata::try_new(Arc::new(metadata), options)
+            .map(|read| Footer::Read(Description(read)))
+            .map_err(damaged)
+    })
 }
 
 impl Description {
@@ -309,7 +316,7 @@ impl Description {
     /// # Errors
     /// As [`decode_parquet`].
     pub fn decode(&self, pieces: Pieces, wanted: Wanted) -> Result<Contents> {
-        decode(&pieces, &self.0, wanted)
+        guarded(|| decode(&pieces, &self.0, wanted))
     }
 }
 
@@ -322,7 +329,11 @@ pub(super) fn range(column: &ColumnChunkMetaData, size: u64) -> Result<Range<u64
         Error::corrupt("a checkpoint's footer names a column outside of its file").path(column.column_path().string())
     };
     let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
-    let start = u64::try_from(start.min(column.data_page_offset())).map_err(|_| outside())?;
+    if start > column.data_page_offset() {
+        let behind = Error::corrupt("a checkpoint's footer names a dictionary that lies behind its column");
+        return Err(behind.path(column.column_path().string()));
+    }
+    let start = u64::try_from(start).map_err(|_| outside())?;
     let length = u64::try_from(column.compressed_size()).map_err(|_| outside())?;
     let end = start.checked_add(length).filter(|end| *end <= size).ok_or_else(outside)?;
     Ok(start..end)

@@ -1,8 +1,10 @@
 //! What does a checkpoint, a part of one, or a sidecar hold?
 
-use crate::action::{Action, parse_lines};
-use crate::error::Result;
+use crate::action::{Action, Sidecar, parse_lines};
+use crate::error::{Error, Result};
 use crate::files::FileColumns;
+use crate::name::LogName;
+use crate::path::DataLocation;
 
 /// What was read: file actions as columns, the others as values.
 #[derive(Clone, Debug, Default)]
@@ -60,4 +62,37 @@ pub enum Wanted {
     All,
     /// Those of the table as a whole, no file's: [`TABLE_ACTIONS`](super::schema::TABLE_ACTIONS).
     Table,
+}
+
+/// Sidecars stand in the table's own folder for them, and are read there: by name alone, or with that folder in front,
+/// relative or absolute (pitfall H1).
+///
+/// # Errors
+/// [`Corrupt`](crate::ErrorKind::Corrupt) for a path that leads anywhere else.
+pub fn sidecar_file(sidecar: &Sidecar) -> Result<LogName> {
+    let outside = || Error::corrupt("a sidecar outside _delta_log/_sidecars").path(&sidecar.path);
+    let location = DataLocation::decode(&sidecar.path).map_err(|e| outside().because(e))?;
+    let path = match &location {
+        DataLocation::Relative(path) => path.as_str().to_owned(),
+        DataLocation::Absolute(url) => {
+            percent_encoding::percent_decode_str(url.path()).decode_utf8_lossy().into_owned()
+        }
+    };
+    let name = match path.rsplit_once('/') {
+        None => path.as_str(),
+        Some((folder, name)) if is_folder_of_sidecars(&location, folder) => name,
+        Some(_) => return Err(outside()),
+    };
+    match LogName::parse(&format!("_sidecars/{name}")) {
+        found @ LogName::Sidecar { .. } if !name.starts_with('.') => Ok(found),
+        _ => Err(outside()),
+    }
+}
+
+/// Whether it can be the table's own: a table may have been copied since, so that of an absolute path only the end is known.
+fn is_folder_of_sidecars(location: &DataLocation, folder: &str) -> bool {
+    match location {
+        DataLocation::Relative(_) => matches!(folder, "_sidecars" | "_delta_log/_sidecars"),
+        DataLocation::Absolute(_) => folder.ends_with("/_delta_log/_sidecars"),
+    }
 }

@@ -15,6 +15,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
 };
 
+use super::guard::guarded;
 use super::pieces::Pieces;
 use crate::error::{Error, Result};
 use crate::files::StatsSource;
@@ -35,31 +36,11 @@ pub(super) struct Stored {
 
 impl StatsSource for Stored {
     fn for_each_texts(&self, rows: Range<usize>, see: &mut dyn FnMut(&StringArray) -> Result<()>) -> Result<()> {
-        let leaf = self.texts.ok_or_else(|| Error::bug("a checkpoint has no statistics as text"))?;
-        let mut lacking = rows.len();
-        for batch in reader(&self.pieces, &self.metadata, self.group, &[leaf], vec![rows], TEXT_ROWS)? {
-            let stats = field(&batch.map_err(undecodable)?, "stats")?;
-            let texts = cast(&stats, &DataType::Utf8).map_err(|e| wrong("stats").because(e))?;
-            lacking = lacking.checked_sub(texts.len()).ok_or_else(|| wrong("stats"))?;
-            see(texts.as_string_opt::<i32>().ok_or_else(|| wrong("stats"))?)?;
-        }
-        if lacking > 0 { Err(wrong("stats")) } else { Ok(()) }
+        guarded(|| self.see_texts(rows, see))
     }
 
     fn parsed(&self, rows: Range<usize>, columns: Option<&[StatsColumn]>) -> Result<StructArray> {
-        let is_needed = |leaf: &&usize| {
-            let path = self.metadata.metadata().row_group(self.group).column(**leaf).column_path().parts();
-            columns.is_none_or(|columns| is_asked_for(path.get(2..).unwrap_or_default(), columns))
-        };
-        let leaves: Vec<usize> = self.parsed.iter().filter(is_needed).copied().collect();
-        let len = rows.len();
-        if leaves.is_empty() {
-            return Ok(StructArray::new_empty_fields(len, None));
-        }
-        let mut batches = read(&self.pieces, &self.metadata, self.group, &leaves, vec![rows])?;
-        let batch = batches.pop().filter(|batch| batches.is_empty() && batch.num_rows() == len);
-        let stats = field(&batch.ok_or_else(|| wrong("stats_parsed"))?, "stats_parsed")?;
-        stats.as_struct_opt().cloned().ok_or_else(|| wrong("stats_parsed"))
+        guarded(|| self.read_parsed(rows, columns))
     }
 
     fn text_bytes_per_row(&self) -> usize {
@@ -78,6 +59,34 @@ impl Stored {
     /// Nothing of a row group.
     pub(super) fn new(metadata: &ArrowReaderMetadata, group: usize) -> Stored {
         Stored { pieces: Pieces::default(), metadata: metadata.clone(), group, texts: None, parsed: Vec::new() }
+    }
+
+    fn see_texts(&self, rows: Range<usize>, see: &mut dyn FnMut(&StringArray) -> Result<()>) -> Result<()> {
+        let leaf = self.texts.ok_or_else(|| Error::bug("a checkpoint has no statistics as text"))?;
+        let mut lacking = rows.len();
+        for batch in reader(&self.pieces, &self.metadata, self.group, &[leaf], vec![rows], TEXT_ROWS)? {
+            let stats = field(&batch.map_err(undecodable)?, "stats")?;
+            let texts = cast(&stats, &DataType::Utf8).map_err(|e| wrong("stats").because(e))?;
+            lacking = lacking.checked_sub(texts.len()).ok_or_else(|| wrong("stats"))?;
+            see(texts.as_string_opt::<i32>().ok_or_else(|| wrong("stats"))?)?;
+        }
+        if lacking > 0 { Err(wrong("stats")) } else { Ok(()) }
+    }
+
+    fn read_parsed(&self, rows: Range<usize>, columns: Option<&[StatsColumn]>) -> Result<StructArray> {
+        let is_needed = |leaf: &&usize| {
+            let path = self.metadata.metadata().row_group(self.group).column(**leaf).column_path().parts();
+            columns.is_none_or(|columns| is_asked_for(path.get(2..).unwrap_or_default(), columns))
+        };
+        let leaves: Vec<usize> = self.parsed.iter().filter(is_needed).copied().collect();
+        let len = rows.len();
+        if leaves.is_empty() {
+            return Ok(StructArray::new_empty_fields(len, None));
+        }
+        let mut batches = read(&self.pieces, &self.metadata, self.group, &leaves, vec![rows])?;
+        let batch = batches.pop().filter(|batch| batches.is_empty() && batch.num_rows() == len);
+        let stats = field(&batch.ok_or_else(|| wrong("stats_parsed"))?, "stats_parsed")?;
+        stats.as_struct_opt().cloned().ok_or_else(|| wrong("stats_parsed"))
     }
 }
 

@@ -11,7 +11,7 @@
 //!
 //! Streams of requests are boxed: rustc can't see otherwise that a future around them is `Send`, and a runtime needs that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -20,8 +20,8 @@ use super::opened::Opened;
 use super::part::{self, Begun};
 use super::store::LogStore;
 use super::{PARALLEL_COMMITS, PARALLEL_GETS};
-use crate::action::{Action, Sidecar};
-use crate::checkpoint::{Contents, Wanted};
+use crate::action::Action;
+use crate::checkpoint::{Contents, Wanted, sidecar_file};
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::LogName;
 use crate::replay::Commit;
@@ -342,6 +342,10 @@ async fn read_contents(
         return Ok(contents);
     }
     let sidecars: Vec<_> = contents.actions.iter().filter_map(sidecar).collect::<Result<_>>()?;
+    let mut names = HashSet::new();
+    if let Some((twice, _)) = sidecars.iter().find(|(file, _)| !names.insert(file.name.clone())) {
+        return Err(Error::corrupt("a checkpoint names a sidecar twice").path(twice.name.path()));
+    }
     contents.merge(read_files(store, sidecars, wanted).await?);
     Ok(contents)
 }
@@ -377,16 +381,5 @@ fn sidecar(action: &Action) -> Option<Result<(ListedFile, Option<Begun>)>> {
     let Action::Sidecar(sidecar) = action else { return None };
     let size = u64::try_from(sidecar.size_in_bytes).unwrap_or(0);
     let last_modified = TimestampMs(sidecar.modification_time);
-    Some(sidecar_name(sidecar).map(|name| (ListedFile { name, size, last_modified }, None)))
-}
-
-/// Sidecars stand in the table's own folder for them, by name alone or with it in front (pitfall H1).
-fn sidecar_name(sidecar: &Sidecar) -> Result<LogName> {
-    let outside = || Error::corrupt("a sidecar outside _delta_log/_sidecars").path(&sidecar.path);
-    let decoded = percent_encoding::percent_decode_str(&sidecar.path).decode_utf8().map_err(|_| outside())?;
-    let name = decoded.rsplit('/').next().unwrap_or_default();
-    match LogName::parse(&format!("_sidecars/{name}")) {
-        found @ LogName::Sidecar { .. } if !name.starts_with('.') => Ok(found),
-        _ => Err(outside()),
-    }
+    Some(sidecar_file(sidecar).map(|name| (ListedFile { name, size, last_modified }, None)))
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use lakebed::table::Table;
 use lakebed_txlog::action::{Action, Add};
 use lakebed_txlog::commit::Outcome;
-use lakebed_txlog::conflict::Conflict;
+use lakebed_txlog::conflict::{Conflict, Why};
 use lakebed_txlog::protocol::check_write;
 use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::transaction::{Isolation, Kind, Reads, RowsRead, Transaction};
@@ -118,35 +118,53 @@ impl Round<'_> {
     }
 
     /// Commits what was written, after whatever others commit meanwhile that lets it be.
-    async fn commit(&mut self, mut written: Vec<Rewritten>) -> Result<()> {
-        while !written.is_empty() {
+    async fn commit(&mut self, written: Vec<Rewritten>) -> Result<()> {
+        // All of it was made of this version, though it may be committed part by part.
+        let read = self.current.clone();
+        let mut parts = vec![written];
+        while let Some(written) = parts.pop() {
+            if written.is_empty() {
+                continue;
+            }
             let transaction = self.transaction(&written);
-            match self.table.commit(&transaction, Some(&self.current), &self.options.commit).await {
+            let failed = match self.table.commit(&transaction, Some(&read), &self.options.commit).await {
                 Ok(Outcome::Committed { snapshot, .. }) => {
                     self.current = snapshot;
                     self.count(&written);
-                    return Ok(());
+                    continue;
                 }
-                Ok(Outcome::Conflicted(conflict)) => written = self.rebase(written, &conflict).await?,
+                Ok(Outcome::Conflicted(conflict)) => match self.rebase(written, &conflict).await {
+                    Ok(rest) => {
+                        parts.extend(rest);
+                        continue;
+                    }
+                    Err(error) => error,
+                },
                 // It may be in the table: its files are not ours to delete any more (pitfall C4).
-                Ok(unknown) => {
-                    return Err(unknown.committed().err().unwrap_or_else(|| Error::bug("an outcome that is none")));
-                }
+                Ok(unknown) => unknown.committed().err().unwrap_or_else(|| Error::bug("an outcome that is none")),
                 Err(error) => {
                     discard(written).await;
-                    return Err(error);
+                    error
                 }
+            };
+            for part in parts {
+                discard(part).await;
             }
+            return Err(failed);
         }
         Ok(())
     }
 
-    /// What of `written` may still be committed: all but the group whose file stands in the way, or nothing. The rest is
-    /// thrown away.
-    async fn rebase(&mut self, mut written: Vec<Rewritten>, conflict: &Conflict) -> Result<Vec<Rewritten>> {
+    /// What of `written` may still be committed, in parts: all but the group whose file stands in the way; all, in
+    /// halves, where more vectors would have to be read than one commit reads; or nothing. The rest is thrown away.
+    async fn rebase(&mut self, mut written: Vec<Rewritten>, conflict: &Conflict) -> Result<Vec<Vec<Rewritten>>> {
+        let in_time = self.table.env().monotonic() < self.until;
+        if matches!(conflict.why, Why::Unread { .. }) && written.len() > 1 && in_time {
+            let half = written.split_off(written.len() / 2);
+            return Ok(vec![half, written]);
+        }
         let in_the_way = |path: &str| written.iter().position(|group| group.names(path));
         let group = conflict.why.path().and_then(in_the_way);
-        let in_time = self.table.env().monotonic() < self.until;
         let lost = match group.filter(|_| in_time) {
             Some(at) => vec![written.remove(at)],
             None => std::mem::take(&mut written),
@@ -157,7 +175,7 @@ impl Round<'_> {
             // What is written next is made of the newest version.
             self.current = self.table.refresh().await?;
         }
-        Ok(written)
+        Ok(vec![written])
     }
 
     fn transaction(&self, written: &[Rewritten]) -> Transaction {

@@ -1,9 +1,16 @@
 //! Are the rows the same before and after a compaction, whatever others commit meanwhile?
 
-use lakebed::table::Table;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use futures::FutureExt;
+use lakebed::store::TableStore;
+use lakebed::table::{AppendOptions, Table};
 use lakebed_compaction::{CompactionOptions, Progress, Purge, compact, plan};
+use lakebed_tests::faults::{Answer, Faulty};
 use lakebed_txlog::Version;
 use lakebed_txlog::drive::CommitOptions;
+use object_store::ObjectStore;
 
 use super::{Fixture, Place, append, in_both, read};
 
@@ -94,6 +101,39 @@ async fn deletes_meanwhile_are_not_lost(place: Place) {
     assert_eq!(rows, expected);
     let fresh = fixture.another().await;
     assert_eq!(read(&fresh, &fresh.snapshot()).await.unwrap().len(), expected.len());
+}
+
+/// A delete of a row of each of more files than a commit reads vectors of, while all are compacted: part by part they are,
+/// and nothing is written again.
+#[tokio::test]
+async fn a_delete_of_rows_of_very_many_files_is_followed_part_by_part() {
+    const PARTITIONS: i64 = 540;
+    let fixture = Fixture::new(Place::Memory, &["p"]).await;
+    for half in 0..2 {
+        let p = StringArray::from_iter_values((0..PARTITIONS * 2).map(|row| format!("{}", row % PARTITIONS)));
+        let n = Int64Array::from_iter_values((0..PARTITIONS * 2).map(|row| half * PARTITIONS * 2 + row));
+        let batch = RecordBatch::try_from_iter([("n", Arc::new(n) as ArrayRef), ("p", Arc::new(p) as ArrayRef)]);
+        fixture.table.append_batches(vec![batch.unwrap()], &AppendOptions::default()).await.unwrap();
+    }
+    let store = fixture.table.store();
+    let faulty = Faulty::over(Arc::clone(store.commits()));
+    let over: Arc<dyn ObjectStore> = Arc::clone(&faulty) as Arc<dyn ObjectStore>;
+    let store = TableStore::over(store.url().clone(), Arc::clone(&over), over, store.root().clone());
+    let ours = Table::open_with(store, Arc::clone(fixture.table.env())).await.unwrap();
+    let other = fixture.another().await;
+    let delete = async move {
+        let condition = format!("n % {} < {PARTITIONS}", PARTITIONS * 2);
+        let deletion = other.delete(&condition, &CommitOptions::default()).await.unwrap();
+        assert_eq!(deletion.num_vectors as i64, PARTITIONS * 2);
+    };
+    faulty.script([Answer::Before(delete.boxed())]);
+    let options = CompactionOptions { groups_per_commit: PARTITIONS as usize, ..CompactionOptions::default() };
+    let report = compact(&ours, &options, |_| ()).await.unwrap();
+    assert_eq!((report.num_groups_lost, report.num_files_added, report.num_rows as i64), (0, 540, PARTITIONS * 4));
+    assert_eq!(report.versions.len(), 2, "in halves");
+    let rows: Vec<i64> = fixture.rows().await.into_iter().map(|(n, _)| n).collect();
+    let expected: Vec<i64> = (0..PARTITIONS * 4).filter(|n| n % (PARTITIONS * 2) >= PARTITIONS).collect();
+    assert_eq!(rows, expected);
 }
 
 async fn delete_each_tenth(table: &Table) {

@@ -6,8 +6,10 @@
 //! | [`faults`] | which answers of a store can a test choose? |
 //! | [`liar`] | which promises of a store can a test break? |
 //! | [`plan`] | what does a writer do next, and what is in the table then? |
+//! | [`sim`] | what does the engine do under a seed, when anything may go wrong? |
 
 pub mod faults;
 pub mod liar;
 pub mod plan;
 pub mod requests;
+pub mod sim;

@@ -16,6 +16,7 @@
 //! | [`pruning`] | does a file with a matching row ever get dropped? |
 //! | [`scan`] | which bytes of a data file does a scan fetch? |
 //! | [`s3`] | what is a real S3 server's address? |
+//! | [`sim`] | what does the engine do under a seed, when anything may go wrong? |
 //! | [`store`] | does every store keep what the engine relies on? |
 //! | [`tidy`] | is the house in order? |
 
@@ -37,5 +38,6 @@ mod proxy;
 mod pruning;
 mod s3;
 mod scan;
+mod sim;
 mod store;
 mod tidy;

@@ -7,9 +7,11 @@
 //! | [`liar`] | which promises of a store can a test break? |
 //! | [`plan`] | what does a writer do next, and what is in the table then? |
 //! | [`proxy`] | what can happen to a request between a client and an S3 server? |
+//! | [`sim`] | what does the engine do under a seed, when anything may go wrong? |
 
 pub mod faults;
 pub mod liar;
 pub mod plan;
 pub mod proxy;
 pub mod requests;
+pub mod sim;

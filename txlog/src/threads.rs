@@ -71,8 +71,8 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_outcome_either_way() {
-        assert!(run(async { apart(|| panic!("of another thread")).await }).is_err());
+        assert!(run(async { apart::<()>(|| panic!("of another thread")).await }).is_err());
         let _alone = OneThread::begin();
-        assert!(run(async { apart(|| panic!("of this thread")).await }).is_err());
+        assert!(run(async { apart::<()>(|| panic!("of this thread")).await }).is_err());
     }
 }

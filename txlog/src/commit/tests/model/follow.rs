@@ -125,8 +125,9 @@ impl Memo {
             wrong |= broken::RESURRECTED;
         }
         for add in &files {
+            let rows = (0..).zip(&self.contents[&add.path]);
             let chosen: BTreeSet<u64> =
-                version.chosen.iter().filter(|(path, _)| *path == add.path).map(|(_, at)| *at).collect();
+                rows.filter(|(_, row)| version.chosen.contains(row)).map(|(at, _)| at).collect();
             let deleted: Option<BTreeSet<u64>> =
                 add.deletion_vector.as_ref().map(|vector| self.vector(vector).iter().collect());
             if deleted.unwrap_or_default() != chosen {

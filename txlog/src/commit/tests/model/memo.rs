@@ -25,8 +25,8 @@ pub(super) struct Planned {
     pub(super) by: Author,
     /// The day on which its files were uploaded.
     pub(super) day: u8,
-    /// The positions of files that it chose to delete.
-    pub(super) chosen: BTreeSet<(String, u64)>,
+    /// The rows that it chose to delete by vectors.
+    pub(super) chosen: BTreeSet<Row>,
     /// The files that it wrote.
     pub(super) files: BTreeSet<u32>,
     /// Whether it was changed to follow another.
@@ -55,8 +55,8 @@ pub(super) struct TableAt {
     pub(super) history: Vec<(Author, Op)>,
     /// Rows that were there and then weren't.
     pub(super) gone: BTreeSet<Row>,
-    /// Positions of files that its transactions chose to delete.
-    pub(super) chosen: BTreeSet<(String, u64)>,
+    /// Rows that its transactions chose to delete by vectors, wherever they stand.
+    pub(super) chosen: BTreeSet<Row>,
     /// The files that it names, vectors' files included.
     pub(super) live: BTreeSet<u32>,
     /// Files of its tombstones, and when they were removed.

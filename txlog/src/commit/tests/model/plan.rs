@@ -46,7 +46,7 @@ struct Draft {
     grown: Vec<(Add, DeletionVector)>,
     /// The rows of the file that is written.
     rows: Vec<Row>,
-    chosen: BTreeSet<(String, u64)>,
+    chosen: BTreeSet<Row>,
 }
 
 impl Draft {
@@ -139,7 +139,7 @@ impl Memo {
                 _ if matching.is_empty() => {}
                 _ => {
                     draft.actions.push(Action::Remove(add.removed(removed_at, true)));
-                    draft.chosen.extend(matching.iter().map(|at| (add.path.clone(), at)));
+                    draft.chosen.extend(live.iter().map(|(_, row)| *row).filter(|row| effect.gone.contains(row)));
                     if matching.cardinality() < live.len() as u64 {
                         let base = add.deletion_vector.as_ref().map(|base| self.vector(base).clone());
                         let grown = (self.rules.grown)(&base.unwrap_or_default(), &matching);
@@ -171,8 +171,8 @@ impl Memo {
         Add { path: path.into(), size: 100, data_change: true, stats: Some(stats), ..Add::default() }
     }
 
-    /// The commit that creates the table, and the positions of files that are deleted from the beginning.
-    pub(super) fn create(&mut self, start: Start) -> (u32, BTreeSet<(String, u64)>) {
+    /// The commit that creates the table, and the rows that are deleted from the beginning.
+    pub(super) fn create(&mut self, start: Start) -> (u32, BTreeSet<Row>) {
         let schema = StructType::new(["id", "k"].map(|name| StructField::nullable(name, DataType::INTEGER)));
         let features = Some(vec!["deletionVectors".to_owned()]);
         let mut transaction = Transaction::new(Kind::Metadata, "");
@@ -194,10 +194,10 @@ impl Memo {
         for (number, rows) in start.files().into_iter().enumerate() {
             let path = format!("{start:?}-{number}");
             self.file(&path, FileKind::Rows);
-            let mut add = self.add(&path, rows);
             let deleted: DeletionVector = start.deleted().into_iter().collect();
+            let mut add = self.add(&path, rows.clone());
             if number == 0 && !deleted.is_empty() {
-                chosen.extend(deleted.iter().map(|at| (path.clone(), at)));
+                chosen.extend((0..).zip(&rows).filter(|(at, _)| deleted.contains(*at)).map(|(_, row)| *row));
                 add.deletion_vector = self.store_vectors(std::iter::once(&deleted)).pop();
             }
             transaction.push(Action::Add(add));

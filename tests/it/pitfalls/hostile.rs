@@ -228,7 +228,7 @@ async fn h2_a_page_of_ten_bytes_that_becomes_gigabytes_is_refused_before_it_is_d
 #[tokio::test]
 async fn h2_a_checkpoint_of_more_rows_than_its_bytes_can_be_is_refused_at_once() {
     assert!(decode_parquet(checkpoint(|footer| footer).await).is_ok());
-    for rows in [1 << 40, i64::MAX] {
+    for rows in [1 << 40, i64::MAX / 4] {
         let more = |footer: ParquetMetaData| {
             let groups =
                 footer.row_groups().iter().map(|group| group.clone().into_builder().set_num_rows(rows).build());

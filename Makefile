@@ -26,7 +26,7 @@ export RUSTC_WORKSPACE_WRAPPER := $(CLIPPY)
 export CLIPPY_ARGS := -Dwarnings__CLIPPY_HACKERY__
 endif
 
-.PHONY: help demo test soak bench setup lint conformance
+.PHONY: help demo test soak bench setup lint conformance fuzz
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | while IFS=$$'\t' read -r name what; do \
@@ -45,9 +45,14 @@ test: setup ## run every test: units, docs, integration, S3, Spark, Trino and se
 conformance: ## read the tables that other engines wrote, and print what passes by feature
 	cargo test -p lakebed-tests --test it -- conformance
 
-soak: setup ## run the long forms of the random, crash and contention tests
+fuzz: ## feed every parser hostile input, some seconds each; LAKEBED_SOAK=1: ten minutes each
+	tests/setup.sh fuzz
+	fuzz/run.sh
+
+soak: setup ## run the long forms of the random, crash and contention tests, and of the fuzz targets
 	cargo build -p lakebed-cli
 	LAKEBED_SOAK=1 cargo test --workspace
+	LAKEBED_SOAK=1 $(MAKE) fuzz
 
 lint: ## check format, clippy, docs, licences, bans and sources
 	cargo fmt --all --check

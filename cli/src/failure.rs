@@ -56,14 +56,19 @@ fn exit_code(kind: ErrorKind) -> u8 {
 }
 
 fn for_people(error: &Error) -> String {
-    let mut text = format!("error: {error}");
+    let mut text = format!("error: {error:#}");
     for cause in causes(error) {
-        text += &format!("\n  caused by: {}", Printable(&cause));
+        text += &format!("\n  caused by: {}", indented(&cause));
     }
     if let Some(hint) = error.what_to_do() {
-        text += &format!("\n  hint: {}", Printable(hint));
+        text += &format!("\n  hint: {}", indented(hint));
     }
     text
+}
+
+/// Lines behind the first are indented further than any line of ours: none can pose as one.
+fn indented(text: &str) -> String {
+    Printable(text).to_string().replace('\n', "\n    ")
 }
 
 fn for_programs(error: &Error) -> String {

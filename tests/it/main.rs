@@ -7,6 +7,7 @@
 //! | [`commit`] | what does a commit cost, and what is left of it when its writer dies or races? |
 //! | [`conformance`] | do we read every table of the corpus as its writer left it? |
 //! | [`foreign`] | what do writers of other makes and we do to one table, at once? |
+//! | [`fuzz`] | does what the fuzz targets demand hold for every seed, without libFuzzer? |
 //! | [`interop`] | what do nine engines that people use make of our tables? |
 //! | [`machine`] | where is the shared folder, where is the cache, and does CI insist? |
 //! | [`maintenance`] | do compaction and vacuum leave every row of every retained version where it was? |
@@ -29,6 +30,7 @@ mod cli;
 mod commit;
 mod conformance;
 mod foreign;
+mod fuzz;
 mod interop;
 mod machine;
 mod maintenance;

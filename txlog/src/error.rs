@@ -54,7 +54,8 @@ impl ErrorKind {
     }
 }
 
-/// A failure. Displays as one line: kind, message, table, version, path; the hint and the source are apart.
+/// A failure. Displays as one line: kind, message, table, version, path; the hint and the source are apart. In the
+/// alternate form (`{:#}`) lines of the message stay apart, each but the first indented.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
@@ -184,10 +185,15 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0.kind.label(), Printable(&self.0.message))?;
+        write!(f, "{}: ", self.0.kind.label())?;
+        if f.alternate() {
+            f.write_str(&Printable(&self.0.message).to_string().replace('\n', "\n    "))?;
+        } else {
+            write!(f, "{}", OneLine(&self.0.message))?;
+        }
         let mut before = " [";
         let mut named = |f: &mut fmt::Formatter<'_>, what: &str, value: &str| {
-            let result = write!(f, "{before}{what} {}", Printable(value));
+            let result = write!(f, "{before}{what} {}", OneLine(value));
             before = ", ";
             result
         };
@@ -213,7 +219,25 @@ impl std::error::Error for Error {
     }
 }
 
-/// Text from outside, with control characters escaped so that it can't drive a terminal (pitfall H4).
+/// Text from outside on one line: control characters, line ends among them, are escaped, so that no name can pose as a
+/// line of its own (pitfall H4).
+#[derive(Debug)]
+pub struct OneLine<'a>(pub &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = self.0.split_inclusive(['\n', '\t']);
+        parts.try_for_each(|part| match part.strip_suffix('\n') {
+            Some(line) => write!(f, "{}\\n", Printable(line)),
+            None => match part.strip_suffix('\t') {
+                Some(cell) => write!(f, "{}\\t", Printable(cell)),
+                None => write!(f, "{}", Printable(part)),
+            },
+        })
+    }
+}
+
+/// Text from outside of several lines, with control characters escaped so that it can't drive a terminal (pitfall H4).
 #[derive(Debug)]
 pub struct Printable<'a>(pub &'a str);
 
@@ -228,5 +252,25 @@ impl fmt::Display for Printable<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_and_drives_no_terminal() {
+        let hostile = "a\u{1b}[2J\nhint: x\t\u{7f}\u{9b}1m\u{202e}\r";
+        let error = Error::corrupt(format!("column {hostile}")).path(hostile).table(hostile).version(Version(3));
+        let escaped = "a\\u{1b}[2J\\nhint: x\\t\\u{7f}\\u{9b}1m\\u{202e}\\u{d}";
+        assert_eq!(
+            error.to_string(),
+            format!("corrupt: column {escaped} [table {escaped}, version 3, path {escaped}]")
+        );
+        let lines = format!("{error:#}");
+        assert_eq!(lines.lines().count(), 2);
+        assert!(lines.lines().nth(1).unwrap().starts_with("    hint: x"), "{lines}");
+        assert!(!lines.contains(|c: char| c.is_control() && c != '\n' && c != '\t'), "{lines}");
     }
 }

@@ -5,7 +5,7 @@ use arrow::datatypes::{DataType, Schema};
 use arrow::util::display::{ArrayFormatter, DurationFormat, FormatOptions};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use console::Term;
-use lakebed_txlog::error::Printable;
+use lakebed_txlog::error::OneLine;
 use lakebed_txlog::{Error, Result};
 
 /// Longest cell, in characters.
@@ -36,7 +36,7 @@ pub(crate) fn table<'a>(headings: impl IntoIterator<Item = &'a str>) -> Table {
 
 /// Text for one cell: control characters escaped, line ends shown, cut where it is too long.
 pub(crate) fn printable(text: &str) -> String {
-    let escaped = Printable(text).to_string().replace('\n', "\\n").replace('\t', "\\t");
+    let escaped = OneLine(text).to_string();
     match escaped.char_indices().nth(MAX_CELL_CHARS) {
         Some((end, _)) => format!("{}…", escaped.get(..end).unwrap_or_default()),
         None => escaped,
@@ -79,7 +79,7 @@ pub(crate) fn add_rows(table: &mut Table, batch: &RecordBatch, rows: usize) -> R
 pub(crate) fn facts<'a>(facts: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let facts: Vec<_> = facts.into_iter().collect();
     let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    let line = |(name, value): &(&str, String)| format!("{name:<width$}  {}", Printable(value));
+    let line = |(name, value): &(&str, String)| format!("{name:<width$}  {}", OneLine(value));
     facts.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 

@@ -7,6 +7,7 @@
 //! | [`answers`] | is an answer of S3 taken for what it means, over HTTP (C2, C22)? |
 //! | [`paths`] | do data paths name the right objects, and none outside the table (H1, L6, S8)? |
 //! | [`outside`] | is a file outside the table's folder read only from a place that was allowed (H1)? |
+//! | [`hostile`] | is hostile input an error that names it, before it costs memory or leads elsewhere (H1–H4)? |
 //! | [`names`] | is every name under `_delta_log` known (L10)? |
 //! | [`partitions`] | do partition strings stand for the values that other engines see (S5, S8)? |
 //! | [`schemas`] | are schemas kept as they are, and column names unique (D8, L7)? |
@@ -26,6 +27,7 @@ mod commits;
 mod corpus;
 mod instants;
 mod logs;
+mod hostile;
 mod maintenance;
 mod names;
 mod outside;

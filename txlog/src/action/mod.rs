@@ -128,17 +128,21 @@ impl Action {
 /// As [`Action::parse`], with the line's number; [`Exhausted`](crate::ErrorKind::Exhausted) past
 /// [`MAX_ACTIONS_PER_COMMIT`].
 pub fn parse_lines(bytes: &[u8]) -> Result<Vec<Action>> {
+    parse_up_to(MAX_ACTIONS_PER_COMMIT, bytes)
+}
+
+fn parse_up_to(most: usize, bytes: &[u8]) -> Result<Vec<Action>> {
     let text = std::str::from_utf8(bytes).map_err(|e| Error::corrupt("a log file isn't UTF-8").because(e))?;
     let mut actions = Vec::new();
     for (index, line) in text.lines().enumerate() {
         if line.trim().is_empty() {
             continue;
         }
-        if actions.len() == MAX_ACTIONS_PER_COMMIT {
-            return Err(Error::exhausted(format!("more than {MAX_ACTIONS_PER_COMMIT} actions in one log file")));
-        }
         let action = Action::parse(line)
             .map_err(|e| Error::new(e.kind(), format!("line {}: {}", index + 1, e.message())).because(e))?;
+        if action.is_some() && actions.len() == most {
+            return Err(Error::exhausted(format!("more than {most} actions in one log file")));
+        }
         actions.extend(action);
     }
     Ok(actions)
@@ -171,6 +175,13 @@ mod tests {
         );
         let actions = parse_lines(text.as_bytes()).unwrap();
         assert_eq!(actions, vec![Action::Txn(Txn { app_id: "a".into(), version: 7, last_updated: None })]);
+    }
+
+    #[test]
+    fn actions_beyond_the_bound_are_an_error_and_unknown_ones_do_not_count() {
+        let text = "{\"txn\":{\"appId\":\"a\",\"version\":7}}\n{\"future\":1}\n".repeat(3);
+        assert_eq!(parse_up_to(3, text.as_bytes()).unwrap().len(), 3);
+        assert_eq!(parse_up_to(2, text.as_bytes()).unwrap_err().kind(), crate::ErrorKind::Exhausted);
     }
 
     #[test]

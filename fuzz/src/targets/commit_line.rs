@@ -1,0 +1,35 @@
+//! Does a commit that was parsed print to one that says the same?
+
+use lakebed_txlog::action::{Action, parse_lines, to_lines};
+use lakebed_txlog::replay::Commit;
+use lakebed_txlog::version::Version;
+
+use super::{Memory, Target};
+
+/// The bytes of a commit.
+pub const TARGET: Target = Target { name: "commit_line", run, memory: Memory { base: 1 << 20, per_byte: 1 << 10 } };
+
+fn run(input: &[u8]) {
+    let Ok(actions) = parse_lines(input) else { return };
+    let printed = to_lines(&actions).expect("what was parsed prints");
+    assert_eq!(printed.iter().filter(|byte| **byte == b'\n').count(), actions.len(), "a line each");
+    let again = parse_lines(&printed).expect("what was printed parses");
+    assert_eq!(to_lines(&again).expect("what was parsed prints"), printed);
+    assert_eq!(without_fractions(again), without_fractions(actions.clone()));
+    let Ok(commit) = Commit::parse(Version(7), input, None) else { return };
+    assert_eq!(commit.size_in_bytes, input.len() as u64);
+    let infos = actions.iter().filter(|action| matches!(action, Action::CommitInfo(_))).count();
+    let kept = commit.adds.len() + commit.removes.len() + commit.cdc.len() + commit.txns.len() + commit.domains.len();
+    let once = usize::from(commit.metadata.is_some()) + usize::from(commit.protocol.is_some());
+    assert_eq!(kept + once + infos, actions.len(), "no action is lost or doubled");
+}
+
+/// Nothing depends on what `commitInfo` says of parameters and metrics: their fractions are read to the nearest double.
+fn without_fractions(mut actions: Vec<Action>) -> Vec<Action> {
+    for action in &mut actions {
+        if let Action::CommitInfo(info) = action {
+            (info.operation_parameters, info.operation_metrics) = (None, None);
+        }
+    }
+    actions
+}

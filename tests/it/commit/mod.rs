@@ -5,6 +5,7 @@
 //! | [`place`] | where is a table that several processes write to? |
 //! | [`reader`] | what is in a table, read without the engine? |
 //! | [`requests`] | how many requests does it take? |
+//! | [`missed`] | and one that missed versions, and how many of them one after another? |
 //! | [`killed`] | what is left of a writer that is killed at a random moment? |
 //! | [`contention`] | do all commits of many writers land? |
 //! | [`beside`] | do deletes of rows of one file, made at the same time, all land? |
@@ -12,6 +13,7 @@
 mod beside;
 mod contention;
 mod killed;
+mod missed;
 pub(crate) mod place;
 pub(crate) mod reader;
 mod requests;

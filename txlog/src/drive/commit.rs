@@ -66,7 +66,11 @@ pub(super) struct Attempt<'a> {
 
 /// What following the winners came to.
 enum Followed {
-    To(Box<Snapshot>),
+    /// To this version. `may_be_more`: commits after it are likely.
+    To {
+        snapshot: Box<Snapshot>,
+        may_be_more: bool,
+    },
     Ended(Outcome),
 }
 
@@ -115,13 +119,12 @@ impl<'a> Attempt<'a> {
                 }
                 Step::Fence(version) => self.fence(&current, version).await?,
                 Step::ReadBack(version) => self.read_back(version).await,
-                Step::Follow(version) => match self.follow(&current, version, tip).await? {
-                    Followed::To(snapshot) => {
-                        current = *snapshot;
-                        Event::Followed(current.version().next())
+                Step::Follow(version) => {
+                    if let Some(outcome) = self.follow_all(&mut current, version, tip, deadline).await? {
+                        return Ok(outcome);
                     }
-                    Followed::Ended(outcome) => return Ok(outcome),
-                },
+                    Event::Followed(current.version().next())
+                }
                 Step::Done(end) => return self.end(end, &current).await,
             };
             step = machine.next(event, self.env.monotonic());
@@ -231,14 +234,37 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Resolves every commit from `from` on and rebases on it.
-    async fn follow(&mut self, current: &Snapshot, from: Version, tip: Version) -> Result<Followed> {
+    /// Follows every commit from `from` on, a bounded number of them at a time, and makes the last one `current`. An
+    /// outcome where it ends with that.
+    async fn follow_all(
+        &mut self,
+        current: &mut Snapshot,
+        mut from: Version,
+        tip: Version,
+        deadline: Duration,
+    ) -> Result<Option<Outcome>> {
+        let mut window = tail::FIRST_WINDOW;
+        loop {
+            let (snapshot, may_be_more) = match self.follow(current, from, tip, window).await? {
+                Followed::To { snapshot, may_be_more } => (*snapshot, may_be_more),
+                Followed::Ended(outcome) => return Ok(Some(outcome)),
+            };
+            *current = snapshot;
+            if !may_be_more || self.env.monotonic() >= deadline {
+                return Ok(None);
+            }
+            (from, window) = (current.version().next(), tail::NEXT_WINDOW);
+        }
+    }
+
+    /// Resolves commits from `from` on and rebases on them.
+    async fn follow(&mut self, current: &Snapshot, from: Version, tip: Version, window: u64) -> Result<Followed> {
         let mut winners = Vec::new();
         if let Some(commit) = self.read_back.take().filter(|commit| commit.version == from) {
             winners.push(commit);
         }
         let next = Version(from.0 + winners.len() as u64);
-        let (fetched, may_be_more) = tail::fetch(self.store, next).await?;
+        let (fetched, may_be_more) = tail::fetch(self.store, next, window).await?;
         winners.extend(fetched);
         let reached = winners.last().map_or(current.version(), |winner| winner.version);
         // What is missing below the tip isn't free: a put there would land in a hole (pitfall C14).
@@ -269,7 +295,7 @@ impl<'a> Attempt<'a> {
             return Ok(Followed::Ended(Outcome::Conflicted(Conflict { version: snapshot.version(), why })));
         }
         check_write(snapshot.protocol(), snapshot.metadata()).map_err(|e| self.named(e, snapshot.version()))?;
-        Ok(Followed::To(Box::new(snapshot)))
+        Ok(Followed::To { snapshot: Box::new(snapshot), may_be_more })
     }
 
     /// Resolves one commit, reading the vectors that decide.

@@ -1,8 +1,14 @@
 //! What does the commit loop do next, and how can it end?
 //!
-//! [`machine`] is pure. The loop that talks to the store is [`crate::drive`]'s.
+//! | module | question it answers |
+//! |---|---|
+//! | [`machine`] | after this answer of the store, what does the commit loop do next? (pure) |
+//! | `turn` | how long does a commit that lost a race wait before it tries again? (pure) |
+//!
+//! The loop that talks to the store is [`crate::drive`]'s.
 
 pub mod machine;
+pub(crate) mod turn;
 
 pub use machine::{End, Event, Machine, Step};
 

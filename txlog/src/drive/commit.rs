@@ -1,7 +1,7 @@
 //! How does a transaction become a version? The shell around [`Machine`], which decides every step.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use super::{tail, vectors};
 use crate::action::{Action, CommitInfo, Metadata, Protocol};
 use crate::commit::Outcome;
 use crate::commit::machine::{Again, End, Event, Machine, Step};
+use crate::commit::turn::{Lost, Met};
 use crate::conflict::{Conflict, Known, Rebase, Verdict, Why, Winner, check_live, resolve};
 use crate::env::Env;
 use crate::error::{Error, Result};
@@ -26,8 +27,6 @@ use crate::version::{TimestampMs, Version};
 const SLOW_PUT: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
 const LONGEST_PAUSE: Duration = Duration::from_millis(512);
-/// Losses of a race that are tried again at once, without a pause.
-const EAGER_RACES: u32 = 2;
 
 /// How long a commit goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +59,14 @@ pub(super) struct Attempt<'a> {
     bytes: Bytes,
     actions: Vec<Action>,
     puts: u32,
+    /// Answers that asking again at once would only make worse.
     pauses: u32,
+    races: u32,
+    began: Duration,
+    /// The first version that it could have been.
+    first: Option<Version>,
+    /// What the handle's last commit met.
+    met: &'a Mutex<Option<Met>>,
     slow: bool,
 }
 
@@ -80,6 +86,7 @@ impl<'a> Attempt<'a> {
         env: &'a Arc<dyn Env>,
         transaction: &'a Transaction,
         options: &'a CommitOptions,
+        met: &'a Mutex<Option<Met>>,
     ) -> Attempt<'a> {
         Attempt {
             store,
@@ -94,6 +101,10 @@ impl<'a> Attempt<'a> {
             actions: Vec::new(),
             puts: 0,
             pauses: 0,
+            races: 0,
+            began: env.monotonic(),
+            first: None,
+            met,
             slow: false,
         }
     }
@@ -105,10 +116,12 @@ impl<'a> Attempt<'a> {
         }
         check_write(read.protocol(), read.metadata()).map_err(|e| self.named(e, read.version()))?;
         let read_version = read.version();
+        self.first = Some(tip.next());
         let deadline = self.env.monotonic() + self.options.deadline;
         let mut current = read.clone();
         let mut machine = Machine::new(read_version.next(), deadline, self.options.grace);
         let mut step = if tip > read_version { Step::Follow(read_version.next()) } else { machine.start() };
+        self.let_others_go_first().await;
         loop {
             let event = match step {
                 Step::Put { version, again } => {
@@ -328,6 +341,7 @@ impl<'a> Attempt<'a> {
                 if self.slow {
                     return self.verify(version).await;
                 }
+                self.remember(version);
                 let mut commit = Commit::from_actions(version, self.actions)?;
                 commit.size_in_bytes = self.bytes.len() as u64;
                 let snapshot = Snapshot::follow(Some(current), &[commit]).map_err(|e| self.store.named(e))?;
@@ -371,20 +385,61 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Waits where asking again at once would only add to a storm: jittered, doubling.
+    /// Waits where asking again at once would only add to a storm, jittered and doubling, or where it is another's turn.
     async fn pause(&mut self, event: Event, step: Step) {
-        let races = event == Event::FoundAnother;
-        let waits = matches!(event, Event::NoAnswer | Event::FoundNothing) || races;
-        if !waits || matches!(step, Step::Done(_)) {
-            return;
+        let longest = match (event, step) {
+            (_, Step::Done(_)) => return,
+            (Event::FoundAnother, Step::Follow(lost)) => {
+                self.races += 1;
+                return self.wait_for_turn(lost).await;
+            }
+            (Event::NoAnswer | Event::FoundNothing, _) => {
+                self.pauses += 1;
+                (FIRST_PAUSE * 2u32.saturating_pow(self.pauses.min(16))).min(LONGEST_PAUSE)
+            }
+            _ => return,
+        };
+        self.sleep(longest.mul_f64(self.random())).await;
+    }
+
+    /// Waits behind those who have waited longer, after a race for a version was lost.
+    async fn wait_for_turn(&self, version: Version) {
+        let passed = |since: Version| version.0.saturating_sub(since.0);
+        let info = self.read_back.as_ref().and_then(|winner| winner.commit_info.as_ref());
+        let read = info.and_then(|info| info.read_version).and_then(|read| u64::try_from(read).ok());
+        let lost = Lost {
+            races: self.races,
+            age: self.first.map_or(0, passed) + 1,
+            winner_age: read.map_or(0, |read| passed(Version(read).next())),
+            waited: self.env.monotonic().saturating_sub(self.began),
+        };
+        self.sleep(lost.pause(self.random())).await;
+    }
+
+    /// Waits where the handle's last commit came behind a crowd, which should come before it comes again.
+    async fn let_others_go_first(&self) {
+        let met = *self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sleep(met.map_or(Duration::ZERO, |met| met.pause(self.began, self.random()))).await;
+    }
+
+    fn remember(&self, version: Version) {
+        let now = self.env.monotonic();
+        // One race tells of a handle that was behind, not of a crowd.
+        let first = self.first.filter(|_| self.races > 1);
+        let others = first.map_or(0, |first| version.0.saturating_sub(first.0));
+        let met = Met { others, waited: now.saturating_sub(self.began), ended: now };
+        *self.met.lock().unwrap_or_else(PoisonError::into_inner) = Some(met);
+    }
+
+    async fn sleep(&self, pause: Duration) {
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
         }
-        self.pauses += 1;
-        if races && self.pauses <= EAGER_RACES {
-            return;
-        }
-        let longest = (FIRST_PAUSE * 2u32.saturating_pow(self.pauses.min(16))).min(LONGEST_PAUSE);
-        let random = self.env.uuid().as_u128() as u32;
-        tokio::time::sleep(longest.mul_f64(f64::from(random) / f64::from(u32::MAX))).await;
+    }
+
+    /// Between 0 and 1.
+    fn random(&self) -> f64 {
+        f64::from(self.env.uuid().as_u128() as u32) / f64::from(u32::MAX)
     }
 
     fn named(&self, error: Error, version: Version) -> Error {
@@ -412,7 +467,8 @@ fn effective<'a>(
 /// Commits version 0.
 pub(super) async fn create(store: &LogStore, env: &Arc<dyn Env>, transaction: &Transaction) -> Result<Snapshot> {
     let options = CommitOptions::default();
-    let mut attempt = Attempt::new(store, env, transaction, &options);
+    let met = Mutex::new(None);
+    let mut attempt = Attempt::new(store, env, transaction, &options, &met);
     let stamp = attempt.stamp_after(None, None, attempt.txn_id.clone())?;
     attempt.actions = transaction.stamped(&stamp);
     if let (Some(protocol), Some(metadata)) = effective(transaction, None) {

@@ -42,6 +42,7 @@ pub use publish::{CheckpointReport, Publication};
 pub use store::{Landing, LogStore};
 
 use crate::commit::Outcome;
+use crate::commit::turn::Met;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::head::Head;
@@ -66,6 +67,8 @@ pub struct Log {
     store: LogStore,
     env: Arc<dyn Env>,
     tip: Mutex<Tip>,
+    /// What the last commit met.
+    met: Mutex<Option<Met>>,
 }
 
 #[derive(Clone, Debug)]
@@ -94,7 +97,7 @@ impl Log {
     pub async fn open(store: LogStore, env: Arc<dyn Env>) -> Result<Log> {
         let proved = env.monotonic();
         let snapshot = load::load(&store, None).await?;
-        Ok(Log { store, env, tip: Mutex::new(Tip::new(snapshot, proved)) })
+        Ok(Log { store, env, tip: Mutex::new(Tip::new(snapshot, proved)), met: Mutex::default() })
     }
 
     /// What a table is at its newest version, its files left out: enough for its schema.
@@ -118,7 +121,7 @@ impl Log {
     pub async fn create(store: LogStore, env: Arc<dyn Env>, transaction: &Transaction) -> Result<Log> {
         let proved = env.monotonic();
         let snapshot = commit::create(&store, &env, transaction).await?;
-        Ok(Log { store, env, tip: Mutex::new(Tip::new(snapshot, proved)) })
+        Ok(Log { store, env, tip: Mutex::new(Tip::new(snapshot, proved)), met: Mutex::default() })
     }
 
     /// The newest version that this handle knows. No request.
@@ -196,7 +199,7 @@ impl Log {
     ) -> Result<Outcome> {
         let tip = self.lock().clone();
         let tip = if self.lease_is_over(&tip) { self.reopen(&tip.snapshot).await? } else { tip.snapshot };
-        let attempt = commit::Attempt::new(&self.store, &self.env, transaction, options);
+        let attempt = commit::Attempt::new(&self.store, &self.env, transaction, options, &self.met);
         let outcome = attempt.run(read.unwrap_or(&tip), tip.version()).await?;
         if let Outcome::Committed { snapshot, .. } = &outcome {
             self.advance(snapshot, None);

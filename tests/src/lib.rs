@@ -5,9 +5,11 @@
 //! | [`requests`] | which requests does a table make of its store? |
 //! | [`faults`] | which answers of a store can a test choose? |
 //! | [`liar`] | which promises of a store can a test break? |
+//! | [`orders`] | what is a writer of another process told to do, and what does it say? |
 //! | [`plan`] | what does a writer do next, and what is in the table then? |
 
 pub mod faults;
 pub mod liar;
+pub mod orders;
 pub mod plan;
 pub mod requests;

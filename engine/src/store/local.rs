@@ -100,13 +100,17 @@ impl ObjectStore for DurableLocal {
         }
         let target = self.files.path_to_filesystem(location)?;
         let (id, key) = (self.env.uuid(), location.to_string());
-        let publish: fn(Staged) -> io::Result<()> = match options.mode {
-            PutMode::Overwrite => Staged::publish_over,
-            PutMode::Create => Staged::publish_new,
+        let (publish, is_new): (fn(Staged) -> io::Result<()>, bool) = match options.mode {
+            PutMode::Overwrite => (Staged::publish_over, false),
+            PutMode::Create => (Staged::publish_new, true),
             PutMode::Update(_) => return Err(self.refused("put where the object is unchanged")),
         };
         blocking(move || {
             let write = || {
+                // Who has lost a race needn't wait for the disk to be told so.
+                if is_new && target.symlink_metadata().is_ok() {
+                    return Err(io::ErrorKind::AlreadyExists.into());
+                }
                 let mut staged = Staged::beside(&target, id)?;
                 payload.iter().try_for_each(|bytes| staged.file().write_all(bytes))?;
                 publish(staged)

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::place::Place;
 use super::reader::Reader;
-use super::say;
+use super::{rounds, say};
 use crate::machine::variable;
 
 /// A killed writer: what it was doing, and how much of it was acknowledged.
@@ -45,11 +45,6 @@ fn seed(test: &str) -> u64 {
     let seed = given.unwrap_or_else(|| SystemEnv::shared().uuid().as_u128() as u64);
     say(&format!("{test}: LAKEBED_SEED={seed}"));
     seed
-}
-
-/// The long form where `LAKEBED_SOAK` is set.
-fn rounds(short: i64, long: i64) -> i64 {
-    if variable("LAKEBED_SOAK").is_some() { long } else { short }
 }
 
 /// Runs a writer and kills it: most of them up to `longest_ms` after it opened the table, some while they start.
@@ -148,7 +143,7 @@ async fn killed_writers_leave_what_they_were_told(place: Place, test: &str, roun
 }
 
 /// The ids that the engine reads, sorted.
-async fn scanned(place: &Place) -> Vec<i64> {
+pub(super) async fn scanned(place: &Place) -> Vec<i64> {
     let table = place.open().await;
     let request = ScanRequest { columns: Some(vec!["id".to_owned()]), ..ScanRequest::default() };
     let rows = table.scan(&table.snapshot(), &request).await.unwrap().collect().await.unwrap();

@@ -119,4 +119,13 @@ impl Place {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command
     }
+
+    /// Another process that does here what it is told.
+    pub(crate) fn served(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_writer"));
+        command.arg(&self.url);
+        command.envs(self.environment.iter().map(|(key, value)| (key, value)));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+    }
 }

@@ -118,6 +118,15 @@ impl Reader {
         ids
     }
 
+    /// Of each live file the rows that its vector deletes, by their number.
+    pub(crate) async fn deleted_rows(&mut self) -> Vec<u64> {
+        let mut deleted = Vec::new();
+        for add in self.live().values() {
+            deleted.push(self.deleted(add).await.len());
+        }
+        deleted
+    }
+
     /// The adds that no later remove has named.
     fn live(&self) -> BTreeMap<String, Value> {
         let mut live: BTreeMap<String, Value> = BTreeMap::new();

@@ -21,27 +21,28 @@ use object_store::{
     CopyOptions, GetOptions, GetRange, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 const PAGE_KEYS: usize = 1_000;
 
 /// What something took.
 #[derive(Debug, Default)]
-pub(super) struct Cost {
+pub(crate) struct Cost {
     /// Dependent round trips.
-    pub(super) depth: u32,
+    pub(crate) depth: u32,
     /// Requests in the order in which they were made: `get NAME`, `get NAME a..b`, `list N`, with `?` where nothing was.
-    pub(super) requests: Vec<String>,
+    pub(crate) requests: Vec<String>,
 }
 
 impl Cost {
     /// How many requests begin so.
-    pub(super) fn count(&self, begin: &str) -> usize {
+    pub(crate) fn count(&self, begin: &str) -> usize {
         self.requests.iter().filter(|request| request.starts_with(begin)).count()
     }
 
     /// How many requests name a file.
-    pub(super) fn of(&self, name: &str) -> usize {
+    pub(crate) fn of(&self, name: &str) -> usize {
         self.requests.iter().filter(|request| request.contains(name)).count()
     }
 }
@@ -54,21 +55,52 @@ struct State {
 
 /// The store.
 #[derive(Debug)]
-pub(super) struct Distant {
+pub(crate) struct Distant {
     inner: InMemory,
     state: Arc<Mutex<State>>,
 }
 
 /// Does `what` with a log behind such a store, and says what it took.
-pub(super) fn measured<T, F: Future<Output = T>>(objects: &InMemory, what: impl FnOnce(LogStore) -> F) -> (T, Cost) {
-    let state = Arc::new(Mutex::new(State::default()));
-    let store: Arc<dyn ObjectStore> = Arc::new(Distant { inner: objects.fork(), state: Arc::clone(&state) });
-    let log = LogStore::new(Arc::clone(&store), store, Path::from("t"), "memory://t", Landing::Late);
-    // One thread for blocking work: when a task queued behind it has run, so has all of it.
-    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
-    let (done, depth) = runtime.block_on(until_done(what(log), &state));
-    let requests = std::mem::take(&mut state.lock().unwrap().requests);
-    (done, Cost { depth, requests })
+pub(crate) fn measured<T, F: Future<Output = T>>(objects: &InMemory, what: impl FnOnce(LogStore) -> F) -> (T, Cost) {
+    let far = Far::new(objects);
+    let (done, depth) = far.run(what(far.log()));
+    (done, far.cost(depth))
+}
+
+/// A store of its own, begun as a copy of another, and a runtime that knows no other time.
+pub(crate) struct Far {
+    store: Arc<Distant>,
+    runtime: Runtime,
+}
+
+impl Far {
+    pub(crate) fn new(objects: &InMemory) -> Far {
+        let store = Arc::new(Distant { inner: objects.fork(), state: Arc::default() });
+        // One thread for blocking work: when a task queued behind it has run, so has all of it.
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        Far { store, runtime }
+    }
+
+    /// The log behind it.
+    pub(crate) fn log(&self) -> LogStore {
+        let store: Arc<dyn ObjectStore> = self.store.clone();
+        LogStore::new(Arc::clone(&store), store, Path::from("t"), "memory://t", Landing::Late)
+    }
+
+    /// What is in it, for others who are near.
+    pub(crate) fn objects(&self) -> &InMemory {
+        &self.store.inner
+    }
+
+    /// What `future` comes to, and its dependent round trips.
+    pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> (T, u32) {
+        self.runtime.block_on(until_done(future, &self.store.state))
+    }
+
+    /// With the requests since the last call.
+    pub(crate) fn cost(&self, depth: u32) -> Cost {
+        Cost { depth, requests: std::mem::take(&mut self.store.state.lock().unwrap().requests) }
+    }
 }
 
 async fn until_done<T>(future: impl Future<Output = T>, state: &Mutex<State>) -> (T, u32) {

@@ -32,12 +32,12 @@ pub(super) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().build().unwrap()
 }
 
-pub(super) fn key(name: &LogName) -> Path {
+pub(crate) fn key(name: &LogName) -> Path {
     let log = Path::from("t").join(LOG_FOLDER);
     name.to_string().split('/').fold(log, |path, part| path.join(part))
 }
 
-pub(super) fn put(objects: &InMemory, name: &LogName, bytes: impl Into<Bytes>) {
+pub(crate) fn put(objects: &InMemory, name: &LogName, bytes: impl Into<Bytes>) {
     let put = objects.put(&key(name), bytes.into().into()).now_or_never();
     put.expect("memory answers at once").unwrap();
 }
@@ -61,7 +61,7 @@ pub(super) fn plain(objects: &InMemory) -> LogStore {
 }
 
 /// What a commit says: the first creates the table, each adds a file, every hundredth removes one.
-pub(super) fn commit(version: u64) -> String {
+pub(crate) fn commit(version: u64) -> String {
     let mut text = format!("{{\"commitInfo\":{{\"timestamp\":{version},\"txnId\":\"t-{version}\"}}}}\n");
     if version == 0 {
         text.push_str("{\"protocol\":{\"minReaderVersion\":1,\"minWriterVersion\":2}}\n");

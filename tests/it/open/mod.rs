@@ -9,5 +9,5 @@
 
 mod damage;
 mod depth;
-mod distant;
-mod logs;
+pub(crate) mod distant;
+pub(crate) mod logs;

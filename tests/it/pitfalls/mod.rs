@@ -25,9 +25,9 @@
 mod answers;
 mod commits;
 mod corpus;
+mod hostile;
 mod instants;
 mod logs;
-mod hostile;
 mod maintenance;
 mod names;
 mod outside;

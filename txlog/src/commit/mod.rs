@@ -1,10 +1,16 @@
 //! What does the commit loop do next, and how can it end?
 //!
-//! [`machine`] is pure, and so is [`trust`]: when what a handle knows isn't enough to go by. The loop that talks to the
-//! store is [`crate::drive`]'s.
+//! | module | question it answers |
+//! |---|---|
+//! | [`machine`] | after this answer of the store, what does the commit loop do next? |
+//! | [`trust`] | when is what a handle knows, or was told, not enough to go by? |
+//! | `turn` | how long does a commit that lost a race wait before it tries again? |
+//!
+//! All of them are pure. The loop that talks to the store is [`crate::drive`]'s.
 
 pub mod machine;
 pub mod trust;
+pub(crate) mod turn;
 
 pub use machine::{End, Event, Machine, Step};
 

@@ -1,7 +1,7 @@
 //! How does a transaction become a version? The shell around [`Machine`], which decides every step.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use crate::action::{Action, CommitInfo, Metadata, Protocol};
 use crate::commit::Outcome;
 use crate::commit::machine::{Again, End, Event, Machine, Step};
 use crate::commit::trust::{self, MAX_HANDLE_AGE};
+use crate::commit::turn::{Lost, Met};
 use crate::conflict::{self, Conflict, Rebase, Verdict, Why, Winner, check_live, check_progress, resolve};
 use crate::env::Env;
 use crate::error::{Error, Result};
@@ -24,8 +25,6 @@ use crate::version::{TimestampMs, Version};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
 const LONGEST_PAUSE: Duration = Duration::from_millis(512);
-/// Losses of a race that are tried again at once, without a pause.
-const EAGER_RACES: u32 = 2;
 /// How often a store that refused a put is asked what is there, where it refuses that too.
 const MAX_LOOKS: u32 = 3;
 /// How often in a row a version that can't be read is read back.
@@ -65,7 +64,14 @@ pub(super) struct Attempt<'a> {
     bytes: Bytes,
     actions: Vec<Action>,
     puts: u32,
+    /// Answers that asking again at once would only make worse.
     pauses: u32,
+    races: u32,
+    began: Duration,
+    /// The first version that it could have been.
+    first: Option<Version>,
+    /// What the handle's last commit met.
+    met: &'a Mutex<Option<Met>>,
     /// How often in a row the version that was read back couldn't be read.
     unreadable: u32,
     known: Known,
@@ -82,7 +88,11 @@ pub(super) struct Known {
 
 /// What following the winners came to.
 enum Followed {
-    To(Box<Snapshot>),
+    /// To this version. `may_be_more`: commits after it are likely.
+    To {
+        snapshot: Box<Snapshot>,
+        may_be_more: bool,
+    },
     Ended(Outcome),
 }
 
@@ -92,6 +102,7 @@ impl<'a> Attempt<'a> {
         env: &'a Arc<dyn Env>,
         transaction: &'a Transaction,
         options: &'a CommitOptions,
+        met: &'a Mutex<Option<Met>>,
         look: Option<&'a dyn Look>,
     ) -> Attempt<'a> {
         Attempt {
@@ -109,6 +120,10 @@ impl<'a> Attempt<'a> {
             actions: Vec::new(),
             puts: 0,
             pauses: 0,
+            races: 0,
+            began: env.monotonic(),
+            first: None,
+            met,
             known: Known { since: Duration::ZERO, read_at: Duration::ZERO },
             unreadable: 0,
         }
@@ -122,11 +137,13 @@ impl<'a> Attempt<'a> {
         }
         check_write(read.protocol(), read.metadata()).map_err(|e| self.named(e, read.version()))?;
         let read_version = read.version();
+        self.first = Some(tip.next());
         let deadline = self.env.monotonic() + self.options.deadline.min(MAX_HANDLE_AGE);
         let grace = self.options.grace.min(MAX_HANDLE_AGE);
         let mut current = read.clone();
         let mut machine = Machine::new(read_version.next(), deadline, grace);
         let mut step = if tip > read_version { Step::Follow(read_version.next()) } else { machine.start() };
+        self.let_others_go_first().await;
         loop {
             let event = match step {
                 Step::Put { version, again } => {
@@ -137,13 +154,12 @@ impl<'a> Attempt<'a> {
                 }
                 Step::Fence(version) => self.fence(&current, version).await?,
                 Step::ReadBack(version) => self.read_back(version).await,
-                Step::Follow(version) => match self.follow(&current, version, tip).await? {
-                    Followed::To(snapshot) => {
-                        current = *snapshot;
-                        Event::Followed(current.version().next())
+                Step::Follow(version) => {
+                    if let Some(outcome) = self.follow_all(&mut current, version, tip, deadline).await? {
+                        return Ok(outcome);
                     }
-                    Followed::Ended(outcome) => return Ok(outcome),
-                },
+                    Event::Followed(current.version().next())
+                }
                 Step::Done(end) => return self.end(end, &current).await,
             };
             step = self.unless_unreadable(machine.next(event, self.env.monotonic()));
@@ -256,8 +272,31 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Resolves every commit from `from` on and rebases on it.
-    async fn follow(&mut self, current: &Snapshot, from: Version, tip: Version) -> Result<Followed> {
+    /// Follows every commit from `from` on, a bounded number of them at a time, and makes the last one `current`. An
+    /// outcome where it ends with that.
+    async fn follow_all(
+        &mut self,
+        current: &mut Snapshot,
+        mut from: Version,
+        tip: Version,
+        deadline: Duration,
+    ) -> Result<Option<Outcome>> {
+        let mut window = tail::FIRST_WINDOW;
+        loop {
+            let (snapshot, may_be_more) = match self.follow(current, from, tip, window).await? {
+                Followed::To { snapshot, may_be_more } => (*snapshot, may_be_more),
+                Followed::Ended(outcome) => return Ok(Some(outcome)),
+            };
+            *current = snapshot;
+            if !may_be_more || self.env.monotonic() >= deadline {
+                return Ok(None);
+            }
+            (from, window) = (current.version().next(), tail::NEXT_WINDOW);
+        }
+    }
+
+    /// Resolves commits from `from` on and rebases on them.
+    async fn follow(&mut self, current: &Snapshot, from: Version, tip: Version, window: u64) -> Result<Followed> {
         let began = self.env.monotonic();
         let age = began.saturating_sub(self.known.read_at);
         if trust::is_too_old_to_follow(age, current.properties().log_retention().ok()) {
@@ -272,7 +311,7 @@ impl<'a> Attempt<'a> {
             winners.push(commit);
         }
         let next = Version(from.0 + winners.len() as u64);
-        let (fetched, may_be_more) = tail::fetch(self.store, next).await?;
+        let (fetched, may_be_more) = tail::fetch(self.store, next, window).await?;
         winners.extend(fetched);
         let reached = winners.last().map_or(current.version(), |winner| winner.version);
         // What is missing below the tip isn't free: a put there would land in a hole (pitfall C14).
@@ -299,7 +338,7 @@ impl<'a> Attempt<'a> {
         }
         check_write(snapshot.protocol(), snapshot.metadata()).map_err(|e| self.named(e, snapshot.version()))?;
         self.known = Known { since: began, read_at: began };
-        Ok(Followed::To(Box::new(snapshot)))
+        Ok(Followed::To { snapshot: Box::new(snapshot), may_be_more })
     }
 
     /// Resolves one commit, reading the vectors and files that decide.
@@ -346,6 +385,7 @@ impl<'a> Attempt<'a> {
                 if trust::is_slow(self.env.monotonic().saturating_sub(self.known.since)) {
                     return self.verify(version).await;
                 }
+                self.remember(version);
                 let mut commit = Commit::from_actions(version, self.actions)?;
                 commit.size_in_bytes = self.bytes.len() as u64;
                 let snapshot = Snapshot::follow(Some(current), &[commit]).map_err(|e| self.store.named(e))?;
@@ -388,20 +428,61 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Waits where asking again at once would only add to a storm: jittered, doubling.
+    /// Waits where asking again at once would only add to a storm, jittered and doubling, or where it is another's turn.
     async fn pause(&mut self, event: Event, step: Step) {
-        let races = event == Event::FoundAnother;
-        let waits = matches!(event, Event::NoAnswer | Event::FoundNothing) || races;
-        if !waits || matches!(step, Step::Done(_)) {
-            return;
+        let longest = match (event, step) {
+            (_, Step::Done(_)) => return,
+            (Event::FoundAnother, Step::Follow(lost)) => {
+                self.races += 1;
+                return self.wait_for_turn(lost).await;
+            }
+            (Event::NoAnswer | Event::FoundNothing, _) => {
+                self.pauses += 1;
+                (FIRST_PAUSE * 2u32.saturating_pow(self.pauses.min(16))).min(LONGEST_PAUSE)
+            }
+            _ => return,
+        };
+        self.sleep(longest.mul_f64(self.random())).await;
+    }
+
+    /// Waits behind those who have waited longer, after a race for a version was lost.
+    async fn wait_for_turn(&self, version: Version) {
+        let passed = |since: Version| version.0.saturating_sub(since.0);
+        let info = self.read_back.as_ref().and_then(|winner| winner.commit_info.as_ref());
+        let read = info.and_then(|info| info.read_version).and_then(|read| u64::try_from(read).ok());
+        let lost = Lost {
+            races: self.races,
+            age: self.first.map_or(0, passed) + 1,
+            winner_age: read.map_or(0, |read| passed(Version(read).next())),
+            waited: self.env.monotonic().saturating_sub(self.began),
+        };
+        self.sleep(lost.pause(self.random())).await;
+    }
+
+    /// Waits where the handle's last commit came behind a crowd, which should come before it comes again.
+    async fn let_others_go_first(&self) {
+        let met = *self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sleep(met.map_or(Duration::ZERO, |met| met.pause(self.began, self.random()))).await;
+    }
+
+    fn remember(&self, version: Version) {
+        let now = self.env.monotonic();
+        // One race tells of a handle that was behind, not of a crowd.
+        let first = self.first.filter(|_| self.races > 1);
+        let others = first.map_or(0, |first| version.0.saturating_sub(first.0));
+        let met = Met { others, waited: now.saturating_sub(self.began), ended: now };
+        *self.met.lock().unwrap_or_else(PoisonError::into_inner) = Some(met);
+    }
+
+    async fn sleep(&self, pause: Duration) {
+        if !pause.is_zero() {
+            self.env.sleep(pause).await;
         }
-        self.pauses += 1;
-        if races && self.pauses <= EAGER_RACES {
-            return;
-        }
-        let longest = (FIRST_PAUSE * 2u32.saturating_pow(self.pauses.min(16))).min(LONGEST_PAUSE);
-        let random = self.env.uuid().as_u128() as u32;
-        self.env.sleep(longest.mul_f64(f64::from(random) / f64::from(u32::MAX))).await;
+    }
+
+    /// Between 0 and 1.
+    fn random(&self) -> f64 {
+        f64::from(self.env.uuid().as_u128() as u32) / f64::from(u32::MAX)
     }
 
     fn named(&self, error: Error, version: Version) -> Error {
@@ -438,7 +519,8 @@ fn effective<'a>(
 /// Commits version 0.
 pub(super) async fn create(store: &LogStore, env: &Arc<dyn Env>, transaction: &Transaction) -> Result<Snapshot> {
     let options = CommitOptions::default();
-    let mut attempt = Attempt::new(store, env, transaction, &options, None);
+    let met = Mutex::new(None);
+    let mut attempt = Attempt::new(store, env, transaction, &options, &met, None);
     let stamp = attempt.stamp_after(None, None, attempt.txn_id.clone())?;
     attempt.actions = transaction.stamped(&stamp);
     if let (Some(protocol), Some(metadata)) = effective(transaction, None) {

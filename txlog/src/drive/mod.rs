@@ -48,6 +48,7 @@ pub use store::{Landing, LogStore};
 use crate::commit::Outcome;
 pub use crate::commit::trust::MAX_HANDLE_AGE;
 use crate::commit::trust::{Sightings, lease_is_over};
+use crate::commit::turn::Met;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::head::Head;
@@ -67,6 +68,8 @@ pub struct Log {
     store: LogStore,
     env: Arc<dyn Env>,
     tip: Mutex<Tip>,
+    /// What the last commit met.
+    met: Mutex<Option<Met>>,
 }
 
 #[derive(Clone, Debug)]
@@ -107,7 +110,7 @@ impl Log {
     pub async fn open(store: LogStore, env: Arc<dyn Env>) -> Result<Log> {
         let proved = env.monotonic();
         let snapshot = load::load(&store, None).await?;
-        Ok(Log { store, env, tip: Mutex::new(Tip::new(snapshot, proved)) })
+        Ok(Log { store, env, tip: Mutex::new(Tip::new(snapshot, proved)), met: Mutex::default() })
     }
 
     /// What a table is at its newest version, its files left out: enough for its schema.
@@ -131,7 +134,7 @@ impl Log {
     pub async fn create(store: LogStore, env: Arc<dyn Env>, transaction: &Transaction) -> Result<Log> {
         let proved = env.monotonic();
         let snapshot = commit::create(&store, &env, transaction).await?;
-        Ok(Log { store, env, tip: Mutex::new(Tip::new(snapshot, proved)) })
+        Ok(Log { store, env, tip: Mutex::new(Tip::new(snapshot, proved)), met: Mutex::default() })
     }
 
     /// The newest version that this handle knows. No request.
@@ -227,7 +230,7 @@ impl Log {
         let since = self.env.monotonic();
         let tip = self.lock().clone();
         let tip = if self.lease_is_over(&tip) { self.reopen(&tip.snapshot).await? } else { tip.snapshot };
-        let attempt = commit::Attempt::new(&self.store, &self.env, transaction, options, look);
+        let attempt = commit::Attempt::new(&self.store, &self.env, transaction, options, &self.met, look);
         let read = read.unwrap_or(&tip);
         let read_at = self.lock().seen.of(read.version());
         let outcome = attempt.run(read, tip.version(), Known { since, read_at }).await?;

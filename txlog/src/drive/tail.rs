@@ -14,6 +14,11 @@ use crate::version::Version;
 /// Past this many, a listing from the hint is cheaper.
 pub(super) const MAX_BEHIND: u64 = 64;
 
+/// How many commits are asked for at first where it isn't known that there are any.
+pub(super) const FIRST_WINDOW: u64 = 1;
+/// How many where as many as [`MAX_BEHIND`] were there just before.
+pub(super) const NEXT_WINDOW: u64 = 64;
+
 /// How following ended.
 pub(super) enum Tail {
     /// At the newest version.
@@ -24,17 +29,18 @@ pub(super) enum Tail {
 
 /// The snapshot after every commit that follows `base`.
 pub(super) async fn follow_all(store: &LogStore, base: &Snapshot) -> Result<Tail> {
-    let (commits, more) = fetch(store, base.version().next()).await?;
+    let (commits, more) = fetch(store, base.version().next(), FIRST_WINDOW).await?;
     if more {
         return Ok(Tail::TooFar);
     }
     Snapshot::follow(Some(base), &commits).map(Tail::Followed).map_err(|e| store.named(e))
 }
 
-/// The commits from `from` on, in order, and whether there may be more of them than were fetched.
-pub(super) async fn fetch(store: &LogStore, from: Version) -> Result<(Vec<Commit>, bool)> {
+/// The commits from `from` on, in order, and whether there may be more of them than were fetched: no more than some
+/// [`MAX_BEHIND`] and the window that went past it are held.
+pub(super) async fn fetch(store: &LogStore, from: Version, first_window: u64) -> Result<(Vec<Commit>, bool)> {
     let mut commits: Vec<Commit> = Vec::new();
-    let mut window = 1;
+    let mut window = first_window;
     while commits.len() as u64 <= MAX_BEHIND {
         let first = from.0 + commits.len() as u64;
         let answers = try_join_all((first..first + window).map(|version| store.commit(Version(version)))).await?;

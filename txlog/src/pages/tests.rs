@@ -1,3 +1,5 @@
+//! Is each bound on pages held, one by one, and nothing within it refused?
+
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BinaryArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray};

@@ -88,11 +88,12 @@ impl Reader {
         left.map(|(_, id)| *id).collect()
     }
 
-    /// `commitInfo.engineInfo` of every version: who wrote it.
+    /// Who wrote each version: `commitInfo.engineInfo`, or Trino's `clusterId`.
     pub(crate) fn writers(&self) -> impl Iterator<Item = &str> {
         self.commits.iter().map(|commit| {
-            let info = commit.iter().find_map(|action| action["commitInfo"]["engineInfo"].as_str());
-            info.unwrap_or("who doesn't say")
+            let info = commit.iter().find_map(|action| action.get("commitInfo"));
+            let who = info.and_then(|info| info["engineInfo"].as_str().or(info["clusterId"].as_str()));
+            who.unwrap_or("who doesn't say")
         })
     }
 

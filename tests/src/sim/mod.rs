@@ -8,7 +8,7 @@
 //! | [`fault`] | what can go wrong with a request? |
 //! | [`plan`] | which requests does something go wrong with? |
 //! | `spoil` | what does a spoiled answer look like? |
-//! | [`client`] | how does a process reach the store, the time and its random numbers? |
+//! | [`mod@client`] | how does a process reach the store, the time and its random numbers? |
 //! | [`rng`] | which random numbers does a run draw? |
 //! | [`crash`] | what is left of an operation that ends at any await? |
 //! | [`history`] | what did each operation do, and was there an order in which all of it makes sense? |

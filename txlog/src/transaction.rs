@@ -6,6 +6,7 @@ pub mod reads;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -115,6 +116,9 @@ pub struct Transaction {
     pub vectors: DecodedVectors,
     /// Where it puts the rows of files that it rearranges, so that deletes of them can follow it, and it them.
     pub moves: Vec<Moves>,
+    /// When the first of the files that it adds was begun to be uploaded, by the monotonic clock: vacuum spares files that
+    /// no commit names only for so long (pitfall D5).
+    pub uploaded_since: Option<Duration>,
     actions: Vec<Action>,
 }
 
@@ -134,6 +138,7 @@ impl Transaction {
             reads: None,
             vectors: DecodedVectors::default(),
             moves: Vec::new(),
+            uploaded_since: None,
             actions: Vec::new(),
         }
     }

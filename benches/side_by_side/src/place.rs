@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::Res;
 use crate::durable::Durable;
-use crate::server::Server;
+use crate::server::{Access, Server};
 use crate::store::Counted;
 
 /// The kind of store.
@@ -58,14 +58,13 @@ pub struct Place {
     /// Whether a put can take effect after it has failed.
     pub landing: Landing,
     /// What goes when this does.
-    #[expect(dead_code, reason = "held until it is dropped")]
     held: Option<Arc<Held>>,
 }
 
 /// What lives as long as a place.
 enum Held {
     Folder(PathBuf),
-    Server(#[allow(dead_code, reason = "held until it is dropped")] Server),
+    Server(Server),
 }
 
 impl Drop for Held {
@@ -143,15 +142,21 @@ impl Place {
 
     fn s3() -> Res<Place> {
         let server = Server::start()?;
+        let place = Place::behind(&server.access)?;
+        Ok(Place { held: Some(Arc::new(Held::Server(server))), ..place })
+    }
+
+    /// A server that runs for as long as someone else holds it.
+    fn behind(access: &Access) -> Res<Place> {
         let client = |retry: RetryConfig| {
             AmazonS3Builder::new()
-                .with_endpoint(&server.endpoint)
+                .with_endpoint(&access.endpoint)
                 .with_allow_http(true)
                 .with_virtual_hosted_style_request(false)
-                .with_access_key_id(&server.access_key)
-                .with_secret_access_key(&server.secret_key)
-                .with_region(&server.region)
-                .with_bucket_name(&server.bucket)
+                .with_access_key_id(&access.access_key)
+                .with_secret_access_key(&access.secret_key)
+                .with_region(&access.region)
+                .with_bucket_name(&access.bucket)
                 .with_retry(retry)
                 .build()
         };
@@ -164,8 +169,27 @@ impl Place {
             store: Arc::new(client(RetryConfig::default())?),
             commits: Arc::new(client(never)?),
             landing: Landing::Late,
-            held: Some(Arc::new(Held::Server(server))),
+            held: None,
         })
+    }
+
+    /// What another process needs to know to reach it by [`Place::reached`]. A place in memory can't be.
+    pub fn address(&self) -> Res<String> {
+        match self.held.as_deref() {
+            Some(Held::Folder(folder)) => Ok(folder.to_str().ok_or("a folder whose name isn't text")?.to_owned()),
+            Some(Held::Server(server)) => Ok(server.access.text()),
+            None => Err("no other process can reach this place: --store durable, local or s3".into()),
+        }
+    }
+
+    /// The place at an address, which stays when this goes.
+    pub fn reached(kind: Kind, address: &str) -> Res<Place> {
+        match kind {
+            Kind::Memory => Err("no other process can reach this place: --store durable, local or s3".into()),
+            Kind::Local => Place::local(FilePath::new(address)),
+            Kind::Durable => Place::folder(FilePath::new(address), Arc::new(Durable::new())),
+            Kind::S3 => Place::behind(&Access::parse(address)?),
+        }
     }
 
     /// Copies the log in `folder` here.

@@ -4,19 +4,50 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Res;
 
 /// A running server with an empty bucket.
 pub struct Server {
+    /// How it is reached.
+    pub access: Access,
+    process: Child,
+}
+
+/// How a server is reached.
+#[derive(Clone, Debug)]
+pub struct Access {
     /// `http://127.0.0.1:PORT`
     pub endpoint: String,
     pub access_key: String,
     pub secret_key: String,
     pub region: String,
     pub bucket: String,
-    process: Child,
+}
+
+impl Access {
+    /// As text, from which [`Access::parse`] makes it again.
+    pub fn text(&self) -> String {
+        json!({
+            "endpoint": self.endpoint, "access_key": self.access_key, "secret_key": self.secret_key,
+            "region": self.region, "bucket": self.bucket,
+        })
+        .to_string()
+    }
+
+    /// From the line that the server's script prints.
+    pub fn parse(text: &str) -> Res<Access> {
+        let answer: Value = serde_json::from_str(text).map_err(|_| "the S3 server did not start")?;
+        let field = |name: &str| answer[name].as_str().map(str::to_owned).ok_or(format!("the server names no {name}"));
+        Ok(Access {
+            endpoint: field("endpoint")?,
+            access_key: field("access_key")?,
+            secret_key: field("secret_key")?,
+            region: field("region")?,
+            bucket: field("bucket")?,
+        })
+    }
 }
 
 impl Server {
@@ -39,16 +70,7 @@ impl Server {
         let mut line = String::new();
         let answers = process.stdout.take().ok_or("the server's answer can't be read")?;
         BufReader::new(answers).read_line(&mut line)?;
-        let answer: Value = serde_json::from_str(&line).map_err(|_| "the S3 server did not start")?;
-        let field = |name: &str| answer[name].as_str().map(str::to_owned).ok_or(format!("the server names no {name}"));
-        Ok(Server {
-            endpoint: field("endpoint")?,
-            access_key: field("access_key")?,
-            secret_key: field("secret_key")?,
-            region: field("region")?,
-            bucket: field("bucket")?,
-            process,
-        })
+        Ok(Server { access: Access::parse(&line)?, process })
     }
 
     /// Whether it can be started.

@@ -15,7 +15,7 @@ use lakebed_txlog::predicate::Predicate;
 use lakebed_txlog::schema::{ColumnMappingMode, StructType, merge};
 use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::transaction::{Kind, Reads, Transaction, TxnUpdate};
-use lakebed_txlog::{Error, Result};
+use lakebed_txlog::{Error, Result, Version};
 use serde_json::Value;
 
 use super::Table;
@@ -61,6 +61,9 @@ pub enum Replace {
     /// Those of the partitions in which it has rows of its own.
     Partitions,
 }
+
+/// What `operationParameters` say of a commit that puts rows in place of others, ours and others'.
+const OVERWRITE: &str = "Overwrite";
 
 /// How rows are put in place of others.
 #[derive(Clone, Debug, Default)]
@@ -150,11 +153,12 @@ impl Table {
     /// commit. What is replaced stays readable at earlier versions until it is vacuumed.
     ///
     /// When another commit comes in between that adds to what is to be replaced, or takes from it, what is to be replaced is
-    /// chosen anew.
+    /// chosen anew. Of two overwrites of the same rows one lands: each has said what the rows are to be, and which of them is
+    /// to stand, only their callers know.
     ///
     /// # Errors
     /// As [`append`](Self::append); [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for partitions of a table
-    /// without, or an append-only table.
+    /// without, or an append-only table; [`Conflict`](crate::ErrorKind::Conflict) when another overwrite came first.
     pub async fn overwrite(
         &self,
         replace: Replace,
@@ -180,11 +184,28 @@ impl Table {
             if !self.may_plan_again(&outcome, until) {
                 return self.written(outcome, files, removed).await;
             }
+            if let Outcome::Conflicted(conflict) = &outcome
+                && self.is_overwrite(conflict.version).await
+            {
+                files.discard().await;
+                return Err(self.named(
+                    Error::conflict("another overwrite came first, of rows that this one replaces")
+                        .version(conflict.version)
+                        .hint("nothing was committed: refresh the table, and overwrite again if yours is to stand"),
+                ));
+            }
             snapshot = self.refresh().await?;
             if *snapshot.schema() != schema || snapshot.metadata().id != id {
                 return self.written(outcome, files, removed).await;
             }
         }
+    }
+
+    /// Whether a version put rows in place of others, or can't be asked. One request.
+    async fn is_overwrite(&self, version: Version) -> bool {
+        let Ok(Some(commit)) = self.log().commit_at(version).await else { return true };
+        let parameters = commit.commit_info.and_then(|info| info.operation_parameters);
+        parameters.is_some_and(|said| said.get("mode").and_then(Value::as_str) == Some(OVERWRITE))
     }
 
     /// Whether a conflict leaves time to plan again.
@@ -232,6 +253,7 @@ impl Table {
         transaction.metrics = metrics(files, 0);
         transaction.user_metadata.clone_from(&options.user_metadata);
         transaction.txns.extend(options.txn.clone());
+        transaction.uploaded_since = files.since;
         transaction.extend(options.domains.iter().cloned().map(Action::DomainMetadata));
         transaction.extend(files.adds.iter().cloned().map(Action::Add));
         transaction
@@ -265,7 +287,8 @@ impl Table {
                 removed += 1;
             }
         }
-        transaction.parameters = parameters("Overwrite", snapshot);
+        transaction.uploaded_since = files.since;
+        transaction.parameters = parameters(OVERWRITE, snapshot);
         transaction.metrics = metrics(files, removed);
         transaction.user_metadata.clone_from(&options.user_metadata);
         transaction.extend(files.adds.iter().cloned().map(Action::Add));

@@ -1,6 +1,7 @@
 //! What was written, and how it is taken back.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 use lakebed_txlog::action::Add;
@@ -18,6 +19,8 @@ pub struct DataFiles {
     pub num_rows: u64,
     /// Bytes of all files.
     pub size_bytes: u64,
+    /// When the first of them was begun, by the monotonic clock; `None` where there is none.
+    pub since: Option<Duration>,
     store: TableStore,
     keys: Vec<Path>,
 }
@@ -35,16 +38,18 @@ impl DataFiles {
 pub(crate) struct Begun {
     store: TableStore,
     keys: Arc<Mutex<Vec<Path>>>,
+    since: Option<Duration>,
     is_armed: bool,
 }
 
 impl Begun {
     pub(crate) fn new(store: &TableStore) -> Begun {
-        Begun { store: store.clone(), keys: Arc::default(), is_armed: true }
+        Begun { store: store.clone(), keys: Arc::default(), since: None, is_armed: true }
     }
 
     /// Remembers a key, before anything is sent to it.
-    pub(crate) fn add(&self, key: Path) {
+    pub(crate) fn add(&mut self, key: Path, now: Duration) {
+        self.since.get_or_insert(now);
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).push(key);
     }
 
@@ -52,7 +57,7 @@ impl Begun {
     pub(crate) fn complete(mut self, adds: Vec<Add>, num_rows: u64) -> DataFiles {
         self.is_armed = false;
         let size_bytes = adds.iter().map(|add| add.size.unsigned_abs()).sum();
-        DataFiles { adds, num_rows, size_bytes, store: self.store.clone(), keys: self.take() }
+        DataFiles { adds, num_rows, size_bytes, since: self.since, store: self.store.clone(), keys: self.take() }
     }
 
     /// Deletes the files.

@@ -389,7 +389,7 @@ impl DataWriter {
         let columns = self.layout.partitions().iter().map(|column| column.physical_name.as_str());
         let path = DataPath::in_partition(columns.zip(values.iter().map(Option::as_deref)), &name)?;
         let key = self.store.key(path.as_str())?;
-        self.begun.add(key.clone());
+        self.begun.add(key.clone(), self.env.monotonic());
         let number = self.files_begun;
         self.files_begun += 1;
         Ok(OpenFile {

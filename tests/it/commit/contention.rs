@@ -120,10 +120,10 @@ impl Contended {
             create - commit,
         ));
         assert_eq!(list, 0, "no commit lists the log");
-        // A checkpoint every ten commits, which is a put of it and one of the hint, whoever is due. Where one is late, another
-        // may make up for it once.
+        // A checkpoint every ten commits, which is a put of it and one of the hint, whoever is due. Where one is late by
+        // ten more, others make up for it: on a busy machine some are. Were each writer to write its own, it were eight times.
         let due = commits / 10;
-        assert!(put <= due + crowd.writers() as u64, "{put} PUTs of hints");
+        assert!(put <= 2 * due, "{put} PUTs of hints where {due} were due");
     }
 }
 

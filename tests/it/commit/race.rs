@@ -78,7 +78,7 @@ impl Raced {
     }
 
     /// Whether one of them had to follow the other.
-    fn followed(&self) -> bool {
+    pub(super) fn followed(&self) -> bool {
         let [_, last] = self.in_order();
         last.puts > 1 || version_of(last).is_none()
     }

@@ -1,4 +1,4 @@
-//! Does a commit land exactly once, whatever the store answers (C1–C4, C14, C19)?
+//! Does a commit land exactly once, whatever the store answers (C1–C4, C14, C19), and not after vacuum may have taken its files (D5)?
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{FutureExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use lakebed::store::{CredentialSource, S3Keys, StoreSettings, TableStore, TableUrl};
 use lakebed::{AppendOptions, CreateTable, ErrorKind, Result, Table, TimestampMs, Version, Written};
 use lakebed_tests::faults::{Answer, Failure, Faulty};
@@ -441,4 +441,33 @@ async fn c19_the_client_for_commits_sends_a_put_once() {
     assert_eq!(count.swap(0, Ordering::Relaxed), 1);
     store.data().put(&key, "body".into()).await.unwrap_err();
     assert_eq!(count.load(Ordering::Relaxed), 3, "other requests are sent again");
+}
+
+/// Vacuum takes files that no commit names after seven days, by another's clock, and began some time ago: a writer whose stream
+/// stood still for days doesn't commit them, for nobody could tell that they are gone.
+#[tokio::test]
+async fn d5_files_that_were_uploaded_days_ago_are_not_committed() {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    for (days, lands) in [(3, true), (4, false)] {
+        let setup = Setup::new(AT_ONCE).await;
+        append_at(&setup.table, &FIRST).await;
+        let many: Vec<i64> = (1_000..40_000).collect();
+        let batches = futures::stream::iter([many, SECOND.to_vec()]).map(|ids| {
+            if ids == SECOND {
+                setup.clock.jump(days * DAY);
+            }
+            Ok(rows(&ids).unwrap())
+        });
+        let appended = setup.table.append(&schema(), batches, &AppendOptions::default()).await;
+        if lands {
+            assert_eq!(appended.unwrap().report().unwrap().version, Version(2), "{days} days");
+            continue;
+        }
+        let refused = appended.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Conflict, "{refused}");
+        assert!(refused.to_string().contains("uploaded 96 hours ago"), "{refused}");
+        assert_eq!(setup.found().await, (1, FIRST.to_vec()));
+        // What is written anew lands.
+        assert_eq!(append_at(&setup.table, &SECOND).await, 2);
+    }
 }

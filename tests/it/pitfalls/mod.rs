@@ -3,7 +3,7 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`corpus`] | which tables of other writers are there, and what do they hold? |
-//! | [`commits`] | does a commit land exactly once, whatever the store answers (C1–C4, C14, C19)? |
+//! | [`commits`] | does a commit land exactly once, whatever the store answers (C1–C4, C14, C19), and not after vacuum (D5)? |
 //! | [`answers`] | is an answer of S3 taken for what it means, over HTTP (C2, C22)? |
 //! | [`paths`] | do data paths name the right objects, and none outside the table (H1, L6, S8)? |
 //! | [`outside`] | is a file outside the table's folder read only from a place that was allowed (H1)? |

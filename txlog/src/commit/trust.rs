@@ -56,6 +56,13 @@ pub(crate) fn is_too_old_to_follow(age: Duration, log_retention: Option<Duration
     age > log_retention.map_or(MAX_READ_AGE, |retention| (retention / 2).clamp(MAX_HANDLE_AGE, MAX_READ_AGE))
 }
 
+/// Whether files that were uploaded so long ago may still be committed. Vacuum takes files that no commit names once they are
+/// older than the retention, by a clock that may not be ours, and may have begun long ago (pitfall D5). Below an hour the
+/// retention is its owner's to answer for: vacuum asks.
+pub(crate) fn may_commit(age: Duration, deleted_file_retention: Duration) -> bool {
+    age <= (deleted_file_retention / 2).max(MAX_HANDLE_AGE)
+}
+
 /// Whether a handle must list before it goes on, so long after a listing proved what it knows. A retention that can't be
 /// read counts as a long one.
 pub(crate) fn lease_is_over(age: Duration, log_retention: Option<Duration>) -> bool {

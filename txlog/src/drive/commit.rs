@@ -62,7 +62,8 @@ pub(super) struct Attempt<'a> {
     /// What was read back and says nothing.
     garbled: Option<(Version, Bytes)>,
     bytes: Bytes,
-    actions: Vec<Action>,
+    /// The table once `bytes` are committed.
+    next: Option<Snapshot>,
     puts: u32,
     /// Answers that asking again at once would only make worse.
     pauses: u32,
@@ -117,7 +118,7 @@ impl<'a> Attempt<'a> {
             read_back: None,
             garbled: None,
             bytes: Bytes::new(),
-            actions: Vec::new(),
+            next: None,
             puts: 0,
             pauses: 0,
             races: 0,
@@ -148,7 +149,8 @@ impl<'a> Attempt<'a> {
             let event = match step {
                 Step::Put { version, again } => {
                     if again == Again::No {
-                        self.stamp(&current, version, read_version)?;
+                        let stamp = self.stamp_after(Some(&current), Some(read_version), self.txn_id.clone())?;
+                        self.prepare(Some(&current), version, &stamp)?;
                     }
                     self.put(version).await
                 }
@@ -167,12 +169,47 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn stamp(&mut self, current: &Snapshot, version: Version, read_version: Version) -> Result<()> {
-        let stamp = self.stamp_after(Some(current), Some(read_version), self.txn_id.clone())?;
-        self.actions = self.transaction.stamped(&stamp);
-        check_actions(current.protocol(), current.metadata(), &self.actions).map_err(|e| self.named(e, version))?;
-        self.bytes = crate::action::to_lines(&self.actions)?.into();
+    /// What is put, and what comes of it. A commit that can't be replayed is refused here: once it is in the log, nobody can
+    /// read the table.
+    fn prepare(&mut self, current: Option<&Snapshot>, version: Version, stamp: &Stamp) -> Result<()> {
+        self.check_age(current, version)?;
+        let actions = self.transaction.stamped(stamp);
+        let before = match current {
+            Some(current) => (Some(current.protocol()), Some(current.metadata())),
+            None => effective(&self.transaction, None),
+        };
+        if let (Some(protocol), Some(metadata)) = before {
+            check_actions(protocol, metadata, &actions).map_err(|e| self.named(e, version))?;
+        }
+        self.bytes = crate::action::to_lines(&actions)?.into();
+        let mut commit = Commit::from_actions(version, actions).map_err(|e| self.named(e, version))?;
+        commit.size_in_bytes = self.bytes.len() as u64;
+        let next = Snapshot::follow(current, &[commit]).map_err(|e| {
+            let contradicts = Error::invalid("the table can't be read with what is to be committed");
+            self.named(contradicts.because(e).hint("nothing was committed"), version)
+        })?;
+        self.next = Some(next);
         Ok(())
+    }
+
+    /// That vacuum can't have taken the files yet, and won't until they are committed.
+    fn check_age(&self, current: Option<&Snapshot>, version: Version) -> Result<()> {
+        let (Some(since), Some(current)) = (self.transaction.uploaded_since, current) else { return Ok(()) };
+        let age = self.env.monotonic().saturating_sub(since);
+        let retention = current.properties().deleted_file_retention().map_err(|e| self.named(e, version))?;
+        if trust::may_commit(age, retention) {
+            return Ok(());
+        }
+        let hours = |span: Duration| span.as_secs() / 3600;
+        let too_old = format!(
+            "files of this commit were uploaded {} hours ago, and vacuum takes what no commit names after {}",
+            hours(age),
+            hours(retention)
+        );
+        Err(self.named(
+            Error::conflict(too_old).hint("nothing was committed: write the rows again, in smaller commits"),
+            version,
+        ))
     }
 
     fn stamp_after(&self, before: Option<&Snapshot>, read: Option<Version>, txn_id: String) -> Result<Stamp> {
@@ -386,10 +423,10 @@ impl<'a> Attempt<'a> {
                     return self.verify(version).await;
                 }
                 self.remember(version);
-                let mut commit = Commit::from_actions(version, self.actions)?;
-                commit.size_in_bytes = self.bytes.len() as u64;
-                let snapshot = Snapshot::follow(Some(current), &[commit]).map_err(|e| self.store.named(e))?;
-                Ok(Outcome::Committed { snapshot, attempts: self.puts })
+                match self.next.take() {
+                    Some(snapshot) => Ok(Outcome::Committed { snapshot, attempts: self.puts }),
+                    None => Err(self.named(Error::bug("what was put wasn't prepared"), version)),
+                }
             }
             End::Failed => Err(self.failed(current.version().next())),
             End::Indeterminate(version) => Ok(Outcome::Indeterminate { version, txn_id: self.txn_id }),
@@ -522,12 +559,10 @@ pub(super) async fn create(store: &LogStore, env: &Arc<dyn Env>, transaction: &T
     let met = Mutex::new(None);
     let mut attempt = Attempt::new(store, env, transaction, &options, &met, None);
     let stamp = attempt.stamp_after(None, None, attempt.txn_id.clone())?;
-    attempt.actions = transaction.stamped(&stamp);
     if let (Some(protocol), Some(metadata)) = effective(transaction, None) {
         check_write(protocol, metadata).map_err(|e| store.named(e))?;
-        check_actions(protocol, metadata, &attempt.actions).map_err(|e| store.named(e))?;
     }
-    attempt.bytes = crate::action::to_lines(&attempt.actions)?.into();
+    attempt.prepare(None, Version::ZERO, &stamp)?;
     let deadline = env.monotonic() + options.deadline;
     let mut machine = Machine::new(Version::ZERO, deadline, options.grace);
     let mut step = machine.start();
@@ -543,9 +578,7 @@ pub(super) async fn create(store: &LogStore, env: &Arc<dyn Env>, transaction: &T
             Step::Fence(_) => return Err(Error::bug("version 0 is never fenced")),
             Step::Done(End::Committed(version)) => {
                 prove_create(store, version, attempt.bytes.clone()).await?;
-                let mut commit = Commit::from_actions(version, attempt.actions)?;
-                commit.size_in_bytes = attempt.bytes.len() as u64;
-                return Snapshot::follow(None, &[commit]).map_err(|e| store.named(e));
+                return attempt.next.ok_or_else(|| store.named(Error::bug("what was put wasn't prepared")));
             }
             Step::Done(End::Failed) => return Err(attempt.failed(Version::ZERO)),
             Step::Done(End::Indeterminate(version)) => {

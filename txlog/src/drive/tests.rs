@@ -5,6 +5,7 @@ mod stamps;
 
 use std::collections::BTreeMap;
 
+use futures::StreamExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -306,4 +307,27 @@ async fn what_was_read_days_ago_follows_no_commit_that_may_stand_in_a_hole() {
     let error = ours.commit(&transaction, Some(&read), &CommitOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), crate::ErrorKind::Conflict);
     assert_eq!(place.open().await.snapshot().version(), Version(2));
+}
+
+/// Nobody could open the table any more: what can't be read with a commit is said before it is put, and nothing is.
+#[tokio::test]
+async fn a_commit_that_nobody_could_read_the_table_with_is_not_put() {
+    let place = Place::new().await;
+    let log = place.open().await;
+    let table = log.snapshot();
+    let of_schema =
+        |schema: &str| Action::Metadata(Metadata { schema_string: schema.to_owned(), ..table.metadata().clone() });
+    let two = [of_schema(&table.metadata().schema_string), of_schema(&table.metadata().schema_string)];
+    for actions in [vec![of_schema("no schema")], two.to_vec()] {
+        let mut transaction = Transaction::new(Kind::Metadata, "SET SCHEMA");
+        transaction.extend(actions);
+        let refused = log.commit(&transaction, Some(&table), &CommitOptions::default()).await.unwrap_err();
+        assert!(refused.to_string().contains("test"), "{refused}");
+        assert_eq!(place.open().await.snapshot().version(), Version::ZERO);
+    }
+    let mut create = Transaction::new(Kind::Metadata, "CREATE TABLE");
+    create.extend([Action::Protocol(table.protocol().clone()), of_schema("no schema")]);
+    let elsewhere = Place { memory: Arc::new(InMemory::new()), env: SystemEnv::shared() };
+    Log::create(elsewhere.store(), Arc::clone(&elsewhere.env), &create).await.unwrap_err();
+    assert_eq!(elsewhere.memory.list(None).count().await, 0);
 }

@@ -79,6 +79,13 @@ const CONTEND: &[Shown] = &[
     Shown { what: "landed", at: "/landed", unit: "", better: Better::More },
     less("requests a commit", "/requests_a_commit", ""),
 ];
+const CONTENTION: &[Shown] = &[
+    less("", "/seconds", "s"),
+    Shown { what: "landed", at: "/landed", unit: "", better: Better::More },
+    less("requests a commit", "/requests_a_commit", ""),
+    less("median", "/time/median_ms", "ms"),
+    less("slowest", "/time/max_ms", "ms"),
+];
 const REQUESTS: &[Shown] = &[less("requests", "/requests", ""), less("one after another", "/depth", "")];
 
 /// Every case of a run of this size.
@@ -142,6 +149,13 @@ fn commits(size: Size, cases: &mut Vec<Case>) {
         let kind = store.split(',').next().unwrap_or(store);
         let words = format!("--store {kind} --history 10 --commits {each}{words}");
         cases.push(case(title, "contend", &words, THREE, CONTEND));
+    }
+    for store in ["durable", "s3"] {
+        for (processes, each) in [("8", "100"), ("1", "800")] {
+            let title = format!("{processes} processes × {each} appends, {store}");
+            let words = format!("--store {store} --history 10 --writers {processes} --commits {each}");
+            cases.push(case(title, "contention", &words, THREE, CONTENTION));
+        }
     }
 }
 

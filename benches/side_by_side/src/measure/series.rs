@@ -47,6 +47,17 @@ impl Series {
         done
     }
 
+    /// What was measured elsewhere: wall time alone, in milliseconds.
+    pub fn of_millis(millis: impl IntoIterator<Item = f64>) -> Series {
+        let wall = millis.into_iter().map(|ms| Duration::from_secs_f64(ms / 1e3)).collect();
+        Series { wall, cpu: Vec::new() }
+    }
+
+    /// Wall time of each repetition, in milliseconds.
+    pub fn millis(&self) -> Vec<f64> {
+        self.wall.iter().map(|wall| wall.as_secs_f64() * 1e3).collect()
+    }
+
     /// Takes in what another measured.
     pub fn extend(&mut self, other: Series) {
         self.wall.extend(other.wall);

@@ -1,4 +1,4 @@
-//! What do many writers get done at once, each with a handle of its own?
+//! What do many writers of one process get done at once, each with a handle of its own?
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,10 +13,25 @@ use crate::measure::Series;
 
 /// What one writer did.
 #[derive(Default)]
-struct Done {
-    series: Series,
-    landed: u64,
-    failures: BTreeMap<String, u64>,
+pub(super) struct Done {
+    pub(super) series: Series,
+    pub(super) landed: u64,
+    /// Why appends failed, and how many.
+    pub(super) failures: BTreeMap<String, u64>,
+}
+
+impl Done {
+    /// Counts how an append ended.
+    pub(super) fn count(&mut self, appended: Res<()>) {
+        match appended {
+            Ok(()) => self.landed += 1,
+            Err(failed) => self.fail(&failed.to_string(), 1),
+        }
+    }
+
+    pub(super) fn fail(&mut self, why: &str, times: u64) {
+        *self.failures.entry(why.chars().take(80).collect()).or_default() += times;
+    }
 }
 
 /// `--writers` that append `--commits` times each.
@@ -39,13 +54,8 @@ pub async fn contend(args: &Args) -> Res<Value> {
                 let mut done = Done::default();
                 for nth in 0..commits {
                     let append = handle.prepare((writer << 32) + nth)?;
-                    match done.series.time(handle.append(append)).await {
-                        Ok(()) => done.landed += 1,
-                        Err(failed) => {
-                            let why: String = failed.to_string().chars().take(80).collect();
-                            *done.failures.entry(why).or_default() += 1;
-                        }
-                    }
+                    let appended = done.series.time(handle.append(append)).await;
+                    done.count(appended);
                 }
                 Res::Ok(done)
             })

@@ -8,11 +8,13 @@
 //! | `prune` | how long until the files of an id range are known? |
 //! | `checkpoint` | how long, and in how much memory, is a checkpoint written? |
 //! | `commit` | how long does an append take, with what requests, and how much CPU outside of the store? |
-//! | `contend` | what do many writers get done at once? |
+//! | `contend` | what do many writers of one process get done at once? |
+//! | `contention` | what do many processes get done at once? |
 //! | `requests` | how many requests does an operation make, and how many of them one after another? |
 
 mod commit;
 mod contend;
+mod contention;
 mod log;
 mod requests;
 
@@ -26,7 +28,8 @@ use crate::args::Args;
 use crate::table::{self, Expected, Spec, Statistics, Tail};
 
 /// The measures' names.
-pub const NAMES: [&str; 8] = ["open", "open-schema", "refresh", "prune", "checkpoint", "commit", "contend", "requests"];
+pub const NAMES: [&str; 9] =
+    ["open", "open-schema", "refresh", "prune", "checkpoint", "commit", "contend", "contention", "requests"];
 
 /// Takes one measure and says what came out, as one JSON object.
 pub async fn take(measure: &str, args: &Args) -> Res<Value> {
@@ -38,6 +41,8 @@ pub async fn take(measure: &str, args: &Args) -> Res<Value> {
         "checkpoint" => log::checkpoint(args).await?,
         "commit" => commit::commit(args).await?,
         "contend" => contend::contend(args).await?,
+        "contention" => contention::contention(args).await?,
+        contention::WRITER => contention::writer(args).await?,
         "requests" => requests::requests(args).await?,
         _ => return Err(format!("no measure {measure:?}; there are {NAMES:?}").into()),
     };

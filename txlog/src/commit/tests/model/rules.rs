@@ -179,7 +179,7 @@ impl Rules {
                 behind && name.version < name.newest && name.age > CLEANED_AGE
             },
             keeps: |file| file.needed.0 != 0 || file.age <= RETENTION,
-            may_commit: |age| age <= RETENTION / 2,
+            may_commit: |age| trust::may_commit(age, RETENTION),
             discards: |outcome| matches!(outcome, Outcome::AlreadyApplied | Outcome::Conflicted | Outcome::Failed),
             planned: |transaction| transaction,
             rewritten: |live, _| live,

@@ -1,7 +1,7 @@
 //! How is work on independent parts spread over the processor's cores?
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 
 use crate::error::Result;
@@ -19,10 +19,12 @@ const MAX_THREADS: usize = 8;
 /// # Panics
 /// Where `work` does.
 pub(crate) fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS).min(count);
-    if threads <= 1 || is_alone() {
+    if count <= 1 || is_alone() {
         return (0..count).map(work).collect();
     }
+    // Asking takes a dozen system calls.
+    static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
+    let threads = (*CORES).min(MAX_THREADS).min(count);
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<Option<Result<T>>>> = Mutex::new((0..count).map(|_| None).collect());
     let take_parts = || {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use lakebed_txlog::action::Add;
-use lakebed_txlog::checkpoint::{Draft, Encoder, decode_parquet};
+use lakebed_txlog::checkpoint::{Draft, decode_parquet};
 use lakebed_txlog::checksum::Checksum;
 use lakebed_txlog::replay::Commit;
 use lakebed_txlog::snapshot::Snapshot;
@@ -119,7 +119,7 @@ pub(super) fn written_and_read(snapshot: &Snapshot) {
 
 fn written(snapshot: &Snapshot) -> Result<Bytes> {
     let draft = Draft::of(snapshot, TimestampMs(i64::MIN))?;
-    let encoder = Encoder::new(draft.layout().v1()?)?;
+    let encoder = draft.encoder(draft.layout().v1()?)?;
     let mut groups = vec![draft.encode_table_actions(&encoder)?];
     for group in 0..draft.num_groups() {
         groups.push(draft.encode_group(&encoder, group)?);

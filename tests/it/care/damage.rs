@@ -7,7 +7,7 @@ use lakebed::ErrorKind;
 use lakebed::fsck::{Finding, History, Kind, Missing, Options, Report, Sample, Severity, carry_out, check, plan};
 use lakebed::query::ScanRequest;
 use lakebed_tests::requests::{Kind as Request, recorded};
-use lakebed_txlog::checkpoint::{Draft, Encoder};
+use lakebed_txlog::checkpoint::Draft;
 use lakebed_txlog::dv::{Stored, locate};
 use lakebed_txlog::path::DataLocation;
 use lakebed_txlog::snapshot::Snapshot;
@@ -171,7 +171,7 @@ async fn a_checkpoint_that_lost_a_file_is_written_anew(place: Place) {
 /// A classic checkpoint of a snapshot.
 fn classic_of(snapshot: &Snapshot) -> Bytes {
     let draft = Draft::of(snapshot, TimestampMs(0)).unwrap();
-    let encoder = Encoder::new(draft.layout().v1().unwrap()).unwrap();
+    let encoder = draft.encoder(draft.layout().v1().unwrap()).unwrap();
     let files = (0..draft.num_groups()).map(|group| draft.encode_group(&encoder, group).unwrap());
     encoder.whole(std::iter::once(draft.encode_table_actions(&encoder).unwrap()).chain(files)).unwrap().0
 }

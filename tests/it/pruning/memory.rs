@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::process::Command;
 
 use lakebed_txlog::action::Action;
-use lakebed_txlog::checkpoint::{Draft, Encoder, decode_parquet};
+use lakebed_txlog::checkpoint::{Draft, decode_parquet};
 use lakebed_txlog::files::Files;
 use lakebed_txlog::predicate::{Comparison, Predicate};
 use lakebed_txlog::replay::{Commit, State};
@@ -45,7 +45,7 @@ fn checkpoint() -> bytes::Bytes {
     }
     let commit = Commit::parse(Version(0), lines.as_bytes(), None).unwrap();
     let draft = Draft::of(&Snapshot::follow(None, &[commit]).unwrap(), TimestampMs(0)).unwrap();
-    let encoder = Encoder::new(draft.layout().v1().unwrap()).unwrap();
+    let encoder = draft.encoder(draft.layout().v1().unwrap()).unwrap();
     let groups = (0..draft.num_groups()).map(|group| draft.encode_group(&encoder, group).unwrap());
     let groups = std::iter::once(draft.encode_table_actions(&encoder).unwrap()).chain(groups);
     encoder.whole(groups).unwrap().0

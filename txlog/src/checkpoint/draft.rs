@@ -9,6 +9,7 @@ use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::columns::{Piece, text_bytes};
+use super::encode::Encoder;
 use super::schema::Layout;
 use super::tally::Tally;
 use crate::action::{Action, to_lines};
@@ -90,6 +91,14 @@ impl Draft {
     #[must_use]
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// An encoder of some columns of the [`layout`](Self::layout).
+    ///
+    /// # Errors
+    /// [`Bug`](crate::ErrorKind::Bug) where Parquet has no such columns.
+    pub fn encoder(&self, columns: SchemaRef) -> Result<Encoder> {
+        Encoder::new(columns, self.expected.num_adds + self.expected.num_removes)
     }
 
     /// How many groups of file actions there are.

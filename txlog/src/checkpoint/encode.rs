@@ -22,12 +22,16 @@ use super::verify::read_back;
 use crate::error::{Error, Result};
 
 const ZSTD_LEVEL: i32 = 1;
+/// A checkpoint of at most so many file actions is compressed by snappy: zstd prepares some hundred KiB of memory for each
+/// column, to write it and to read it, which is most of the time where there are few rows.
+const SNAPPY_ROWS: u64 = 1024;
 const PARQUET_TAIL_BYTES: usize = 8;
 
 /// Encodes rows of one schema. Shared by threads.
 #[derive(Debug)]
 pub struct Encoder {
     schema: SchemaRef,
+    compression: Compression,
     factory: ArrowRowGroupWriterFactory,
 }
 
@@ -57,13 +61,17 @@ pub struct WrittenGroup {
 }
 
 impl Encoder {
-    /// An encoder of rows with these columns.
+    /// An encoder of a checkpoint with these columns and so many file actions.
     ///
     /// # Errors
     /// [`Bug`](crate::ErrorKind::Bug) where Parquet has no such columns.
-    pub fn new(schema: SchemaRef) -> Result<Encoder> {
-        let (_, factory) = file_of(&schema)?;
-        Ok(Encoder { schema, factory })
+    pub(super) fn new(schema: SchemaRef, rows: u64) -> Result<Encoder> {
+        let compression = match rows <= SNAPPY_ROWS {
+            true => Compression::SNAPPY,
+            false => Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).map_err(unwritable)?),
+        };
+        let (_, factory) = file_of(&schema, compression)?;
+        Ok(Encoder { schema, compression, factory })
     }
 
     /// The columns.
@@ -94,9 +102,9 @@ impl Encoder {
     /// Begins a file.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// [`Bug`](crate::ErrorKind::Bug) where Parquet has no such columns.
     pub fn file(&self) -> Result<FileWriter> {
-        let (writer, _) = file_of(&self.schema)?;
+        let (writer, _) = file_of(&self.schema, self.compression)?;
         Ok(FileWriter { writer, offset: 0, num_rows: 0 })
     }
 
@@ -191,10 +199,12 @@ fn leads_to_the_same(read: &RowGroupMetaData, written: &RowGroupMetaData) -> boo
         })
 }
 
-fn file_of(schema: &SchemaRef) -> Result<(SerializedFileWriter<Vec<u8>>, ArrowRowGroupWriterFactory)> {
-    let compression = ZstdLevel::try_new(ZSTD_LEVEL).map_err(unwritable)?;
+fn file_of(
+    schema: &SchemaRef,
+    compression: Compression,
+) -> Result<(SerializedFileWriter<Vec<u8>>, ArrowRowGroupWriterFactory)> {
     let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(compression))
+        .set_compression(compression)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true);
     // Texts that hardly ever repeat: a dictionary of them would be built and thrown away.

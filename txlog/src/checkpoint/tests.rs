@@ -12,6 +12,7 @@ use crate::cases::cases;
 use crate::files::Files;
 use crate::replay::{Commit, State};
 use crate::snapshot::Snapshot;
+use crate::threads::OneThread;
 use crate::version::{TimestampMs, Version};
 
 const SCHEMA: &str = r#"{"type":"struct","fields":[
@@ -209,7 +210,7 @@ fn encoded(draft: &Draft, encoder: &Encoder, groups: impl IntoIterator<Item = us
 }
 
 fn classic(draft: &Draft) -> Contents {
-    let encoder = Encoder::new(draft.layout().v1().unwrap()).unwrap();
+    let encoder = draft.encoder(draft.layout().v1().unwrap()).unwrap();
     let groups = (0..draft.num_groups()).map(|group| draft.encode_group(&encoder, group).unwrap());
     let groups = std::iter::once(draft.encode_table_actions(&encoder).unwrap()).chain(groups);
     let (bytes, tally) = encoder.whole(groups).unwrap();
@@ -219,7 +220,7 @@ fn classic(draft: &Draft) -> Contents {
 
 /// A part with the table's actions, and one for each group.
 fn multi_part(draft: &Draft) -> Contents {
-    let encoder = Encoder::new(draft.layout().v1().unwrap()).unwrap();
+    let encoder = draft.encoder(draft.layout().v1().unwrap()).unwrap();
     let (first, _) = encoder.whole([draft.encode_table_actions(&encoder).unwrap()]).unwrap();
     let mut contents = decode_parquet(first).unwrap();
     for group in 0..draft.num_groups() {
@@ -229,7 +230,7 @@ fn multi_part(draft: &Draft) -> Contents {
 }
 
 fn v2(draft: &Draft) -> Contents {
-    let encoder = Encoder::new(draft.layout().sidecar().unwrap()).unwrap();
+    let encoder = draft.encoder(draft.layout().sidecar().unwrap()).unwrap();
     let (mut sidecars, mut tally, mut contents) = (Vec::new(), Tally::default(), Contents::default());
     for group in 0..draft.num_groups() {
         let (bytes, part) = encoded(draft, &encoder, [group]);
@@ -243,7 +244,7 @@ fn v2(draft: &Draft) -> Contents {
         contents.merge(decode_parquet(bytes).unwrap());
     }
     draft.check(&tally).unwrap();
-    let encoder = Encoder::new(draft.layout().v2().unwrap()).unwrap();
+    let encoder = draft.encoder(draft.layout().v2().unwrap()).unwrap();
     let (manifest, _) = encoder.whole([draft.encode_manifest(&encoder, &sidecars).unwrap()]).unwrap();
     let manifest = decode_parquet(manifest).unwrap();
     assert!(manifest.adds.is_empty() && manifest.removes.is_empty());
@@ -275,6 +276,7 @@ proptest! {
         as_struct in any::<bool>(),
         expired_before in 0..40_i64,
     ) {
+        let _alone = OneThread::begin();
         let commits = commits(wishes, &[(AS_STRUCT, as_struct)]);
         let mut expected = Content::default();
         commits.iter().for_each(|commit| expected.take(commit, expired_before));
@@ -287,7 +289,8 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(100, 10_000))]
+    // Five checkpoints each are written and read back.
+    #![proptest_config(cases(100, 2_000))]
 
     #[test]
     fn classic_multi_part_and_v2_checkpoints_are_equal(
@@ -295,6 +298,7 @@ proptest! {
         as_json in any::<bool>(),
         as_struct in any::<bool>(),
     ) {
+        let _alone = OneThread::begin();
         let snapshot = Snapshot::follow(None, &commits(wishes, &[(AS_JSON, as_json), (AS_STRUCT, as_struct)])).unwrap();
         let draft = Draft::of(&snapshot, TimestampMs(0)).unwrap();
         let one = reopened(classic(&draft), snapshot.version());

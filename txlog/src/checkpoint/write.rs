@@ -5,7 +5,7 @@
 //! | step | CPU | memory |
 //! |---|---|---|
 //! | rows of a group | slices of the snapshot's columns; a copy where some rows are gone | none; the copy |
-//! | encoding | zstd, level 1; groups in parallel | the encoded group, under 16 MiB of text before |
+//! | encoding | zstd, level 1, few rows snappy; groups in parallel | the encoded group, under 16 MiB of text before |
 //! | reading back | decode and compare; groups in parallel | the decoded group |
 //!
 //! At most four groups are under way, so memory is bounded by the size of a group ([`draft`](super::draft)).
@@ -139,7 +139,7 @@ mod tests {
     /// A checkpoint of the V1 spec in one piece.
     fn encode(snapshot: &Snapshot, since: TimestampMs) -> Bytes {
         let draft = Draft::of(snapshot, since).unwrap();
-        let encoder = Encoder::new(draft.layout().v1().unwrap()).unwrap();
+        let encoder = draft.encoder(draft.layout().v1().unwrap()).unwrap();
         let groups = (0..draft.num_groups()).map(|group| draft.encode_group(&encoder, group).unwrap());
         let groups = std::iter::once(draft.encode_table_actions(&encoder).unwrap()).chain(groups);
         let (bytes, tally) = encoder.whole(groups).unwrap();

@@ -21,7 +21,7 @@ use super::store::LogStore;
 use super::upload::{Stored, Upload};
 use super::workers::Workers;
 use crate::action::Sidecar;
-use crate::checkpoint::{Draft, Encoder, Tally};
+use crate::checkpoint::{Draft, Tally};
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::name::{CheckpointFormat, LogName};
@@ -186,7 +186,7 @@ impl Job<'_> {
 
     /// Encodes group after group, reads each back, and sends what was read.
     async fn stream_into(&self, upload: &mut Upload) -> Result<Tally> {
-        let encoder = Arc::new(Encoder::new(self.draft.layout().v1()?)?);
+        let encoder = Arc::new(self.draft.encoder(self.draft.layout().v1()?)?);
         let mut file = encoder.file()?;
         let encode = |part: usize| {
             let (draft, encoder) = (Arc::clone(&self.draft), Arc::clone(&encoder));
@@ -215,7 +215,7 @@ impl Job<'_> {
 
     async fn write_v2(&self) -> Result<Made> {
         let draft = &self.draft;
-        let encoder = Arc::new(Encoder::new(draft.layout().sidecar()?)?);
+        let encoder = Arc::new(draft.encoder(draft.layout().sidecar()?)?);
         let put = |group: usize| {
             let (draft, encoder) = (Arc::clone(draft), Arc::clone(&encoder));
             let encoded = self.workers.run(move || encoder.whole([draft.encode_group(&encoder, group)?]));
@@ -246,7 +246,7 @@ impl Job<'_> {
 
     /// Puts the file that names the sidecars: from then on there is a checkpoint.
     async fn name_sidecars(&self, sidecars: &[Sidecar], tally: &Tally) -> Result<Made> {
-        let encoder = Encoder::new(self.draft.layout().v2()?)?;
+        let encoder = self.draft.encoder(self.draft.layout().v2()?)?;
         let (manifest, _) = encoder.whole([self.draft.encode_manifest(&encoder, sidecars)?])?;
         let manifest_size = manifest.len() as u64;
         if self.store.put_new(&self.store.key(&self.name), manifest.into()).await? == Stored::AlreadyThere {

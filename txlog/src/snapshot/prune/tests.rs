@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::action::{Add, DeletionVectorDescriptor, Metadata, Protocol};
 use crate::cases::cases;
-use crate::checkpoint::{Draft, Encoder, decode_parquet};
+use crate::checkpoint::{Draft, decode_parquet};
 use crate::files::Files;
 use crate::predicate::{Comparison, Literal, Literals};
 use crate::replay::{Commit, State};
@@ -191,7 +191,7 @@ fn first(adds: Vec<Add>) -> Commit {
 /// The snapshot as the next process opens it.
 fn reopened(snapshot: &Snapshot) -> Snapshot {
     let draft = Draft::of(snapshot, TimestampMs(0)).unwrap();
-    let encoder = Encoder::new(draft.layout().v1().unwrap()).unwrap();
+    let encoder = draft.encoder(draft.layout().v1().unwrap()).unwrap();
     let groups = (0..draft.num_groups()).map(|group| draft.encode_group(&encoder, group).unwrap());
     let groups = std::iter::once(draft.encode_table_actions(&encoder).unwrap()).chain(groups);
     let contents = decode_parquet(encoder.whole(groups).unwrap().0).unwrap();

@@ -63,7 +63,8 @@ lint: ## check format, clippy, docs, licences, bans and sources
 	cargo test --workspace --all-targets --no-run
 	RUSTDOC=$(CURDIR)/tools/docs-of-build cargo test --workspace --doc --no-fail-fast
 
-bench: ## measure side by side with delta-rs and kernel; LAKEBED_BENCH=full goes to 4 million files
+bench: ## measure side by side with delta-rs and kernel, then the steps of a commit; LAKEBED_BENCH=full goes to 4 million files
 	tests/setup.sh s3
 	env -u RUSTC_WORKSPACE_WRAPPER cargo run --release --locked --manifest-path benches/side_by_side/Cargo.toml -- \
 	    all --size "$${LAKEBED_BENCH:-quick}" --data $(CACHE)/side-by-side
+	cargo bench -p lakebed-txlog --bench commit_path -- --quick

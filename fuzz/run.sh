@@ -2,8 +2,9 @@
 # Feeds the fuzz targets, or those that are named: all seeds, then inputs made of them for a while.
 # Usage: fuzz/run.sh [TARGET...]
 #
-# LAKEBED_FUZZ_SECONDS: how long for each target; by default 4, with LAKEBED_SOAK=1 ten minutes. What was found to reach
-# other code is kept in the user's cache, and gone on from the next time. Needs `tests/setup.sh fuzz`.
+# LAKEBED_FUZZ_SECONDS: how long for each target; by default 4, with LAKEBED_SOAK=1 ten minutes. In the short form the inputs
+# are the same every time, as far as it comes; in the long one they are new, and what was found to reach other code is kept
+# in the user's cache, and gone on from the next time. Needs `tests/setup.sh fuzz`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/lakebed/fuzz
@@ -18,11 +19,15 @@ fuzz() { cargo fuzz "$1" --sanitizer none --target-dir "${LAKEBED_FUZZ_TARGET:-$
 
 cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml > /dev/null
 fuzz build
-failed=()
+failed=() found=$cache/corpus order=()
+if [ -z "${LAKEBED_SOAK:-}" ]; then
+    found=$cache/found order=(-seed=1)
+    rm -rf "$found"
+fi
 for target in "${targets[@]}"; do
-    corpus=$cache/corpus/$target log=$cache/$target.log
+    corpus=$found/$target log=$cache/$target.log
     mkdir -p "$corpus"
-    if fuzz run "$target" "$corpus" "fuzz/seeds/$target" -- -max_total_time="$seconds" -max_len=65536 -timeout=60 \
+    if fuzz run "$target" "$corpus" "fuzz/seeds/$target" -- "${order[@]}" -max_total_time="$seconds" -max_len=65536 -timeout=60 \
         -rss_limit_mb=6144 -dict=fuzz/words.dict -print_final_stats=1 -verbosity=1 > "$log" 2>&1; then
         executed=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
         reached=$(sed -n 's/.* cov: \([0-9]*\) ft: \([0-9]*\) corp: \([0-9]*\).*/\1 edges, \2 features, \3 inputs/p' "$log" | tail -1)

@@ -32,38 +32,73 @@ mod header;
 
 /// The least that a row takes in a column, whatever is in it.
 const ROW_BYTES: u64 = 8;
+/// So many bytes of a page are looked at for its header first.
+const HEADER_BYTES: usize = 4 * 1024;
 
 /// What columns are stored in, and what they take once decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expansion {
+    file: u64,
     stored: u64,
     decoded: u64,
 }
 
 impl Expansion {
+    /// Of columns of a file of so many bytes, whichever of them are decoded: a column of a million NULLs is a few bytes
+    /// beside one of a million paths.
+    #[must_use]
+    pub fn in_file(bytes: u64) -> Expansion {
+        Expansion { file: bytes, ..Expansion::default() }
+    }
+
     /// Takes in `pages`, whole ones that follow each other in a column chunk, of which `rows` are decoded at a time.
     ///
     /// # Errors
     /// [`Exhausted`](crate::ErrorKind::Exhausted) for a page beyond its bound; [`Corrupt`](crate::ErrorKind::Corrupt) for
     /// what isn't a page, or counts what it can't hold. Both name the column.
     pub fn add(&mut self, column: &ColumnChunkMetaData, pages: &Bytes, rows: u64) -> Result<()> {
+        self.add_from(column, pages.len(), |range| Some(pages.slice(range)), rows)
+    }
+
+    /// As [`add`](Self::add), of pages that take `length` bytes, wherever they are: `get` gives those of a range, which may
+    /// cost a copy, and nothing where they aren't at hand.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add).
+    pub fn add_from(
+        &mut self,
+        column: &ColumnChunkMetaData,
+        length: usize,
+        get: impl Fn(Range<usize>) -> Option<Bytes>,
+        rows: u64,
+    ) -> Result<()> {
         let named = |e: Error| e.path(column.column_path().string());
-        self.stored = self.stored.saturating_add(pages.len() as u64);
+        self.stored = self.stored.saturating_add(length as u64);
         self.take(rows.saturating_mul(ROW_BYTES));
+        let header = |range: Range<usize>| get(range).and_then(|bytes| Header::read(&bytes));
         let mut at = 0;
-        while at < pages.len() {
-            let page = Header::read(&pages[at..]).ok_or_else(|| named(no_page()))?;
+        while at < length {
+            // The longest hold statistics of texts.
+            let page = header(at..length.min(at + HEADER_BYTES)).or_else(|| header(at..length));
+            let page = page.ok_or_else(|| named(no_page()))?;
             let end = at + page.header_bytes + page.stored_bytes;
-            if end > pages.len() {
+            if end > length {
                 return Err(named(no_page()));
             }
-            self.take_page(column, &page, pages.slice(at..end), rows).map_err(named)?;
+            let bytes = || get(at..end).ok_or_else(no_page);
+            self.take_page(column, &page, bytes, rows).map_err(named)?;
             at = end;
         }
         Ok(())
     }
 
-    fn take_page(&mut self, column: &ColumnChunkMetaData, page: &Header, bytes: Bytes, rows: u64) -> Result<()> {
+    fn take_page(
+        &mut self,
+        column: &ColumnChunkMetaData,
+        page: &Header,
+        bytes: impl Fn() -> Result<Bytes>,
+        rows: u64,
+    ) -> Result<()> {
         if page.decoded_bytes > MAX_PARQUET_PAGE_BYTES {
             return Err(Error::exhausted(format!(
                 "a page of {} bytes, decompressed, is larger than the {MAX_PARQUET_PAGE_BYTES} that are read",
@@ -78,11 +113,11 @@ impl Expansion {
                 page.decoded_bytes, page.num_values
             ))),
             Kind::Dictionary if of_texts && rows > 0 => {
-                let longest = longest(&decompressed(column, bytes)?, column);
+                let longest = longest(&decompressed(column, bytes()?)?, column);
                 self.take(rows.saturating_mul(longest));
                 Ok(())
             }
-            Kind::Data if of_texts && page.has_lengths() => lengths_fit(&decompressed(column, bytes)?, column, page),
+            Kind::Data if of_texts && page.has_lengths() => lengths_fit(&decompressed(column, bytes()?)?, column, page),
             Kind::Dictionary | Kind::Data | Kind::Other => Ok(()),
         }
     }
@@ -108,13 +143,14 @@ impl Expansion {
     /// # Errors
     /// [`Exhausted`](crate::ErrorKind::Exhausted).
     pub fn check(self) -> Result<()> {
-        let most = self.stored.saturating_mul(MAX_PARQUET_EXPANSION).saturating_add(UNDOUBTED_PARQUET_BYTES);
+        let stored = self.stored.max(self.file);
+        let most = stored.saturating_mul(MAX_PARQUET_EXPANSION).saturating_add(UNDOUBTED_PARQUET_BYTES);
         if self.decoded <= most {
             return Ok(());
         }
         Err(Error::exhausted(format!(
             "{} bytes of columns expand to {}, beyond {MAX_PARQUET_EXPANSION} to 1",
-            self.stored, self.decoded
+            stored, self.decoded
         )))
     }
 }

@@ -103,15 +103,17 @@ fn ranges(rows: usize) -> impl Iterator<Item = Range<usize>> {
 fn groups(pieces: &Pieces, metadata: &ArrowReaderMetadata, wanted: Wanted) -> Result<Vec<Group>> {
     let mut groups = Vec::new();
     let last_chunk = LastChunk::default();
-    let mut expansion = Expansion::default();
+    let mut expansion = Expansion::in_file(pieces.size());
     for (at, group) in metadata.metadata().row_groups().iter().enumerate() {
         let leaves = Leaves::of(group, wanted);
         let rows = usize::try_from(group.num_rows())
             .map_err(|e| Error::corrupt("a row group of less than no rows").because(e))?;
         for column in leaves.all().map(|leaf| group.column(leaf)) {
             let range = range(column, pieces.size())?;
-            let chunk = pieces.get(range.clone()).ok_or_else(|| misplaced(range.start))?;
-            expansion.add(column, &chunk, rows as u64)?;
+            let length = usize::try_from(range.end - range.start).map_err(|_| misplaced(range.start))?;
+            let within =
+                |part: Range<usize>| pieces.get(range.start + part.start as u64..range.start + part.end as u64);
+            expansion.add_from(column, length, within, rows as u64)?;
         }
         expansion.check()?;
         let mut kept = Stored::new(metadata, at);
@@ -126,7 +128,7 @@ fn groups(pieces: &Pieces, metadata: &ArrowReaderMetadata, wanted: Wanted) -> Re
         }
         kept.parsed.clone_from(&leaves.parsed);
         for leaf in kept.parsed.iter().copied().chain(kept.texts) {
-            kept.pieces.copy(pieces, range(group.column(leaf), pieces.size())?)?;
+            kept.pieces.take(pieces, range(group.column(leaf), pieces.size())?)?;
         }
         groups.push(Group { at, rows, leaves, kept: Arc::new(kept), packed, last_chunk: last_chunk.clone() });
     }

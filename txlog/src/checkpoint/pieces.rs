@@ -29,6 +29,8 @@ const TAIL_BYTES: u64 = 8;
 const MAX_GAP_BYTES: u64 = 512 * 1024;
 /// Longer ranges are fetched in parts of this size, side by side: one connection has less bandwidth than the machine.
 const MAX_RANGE_BYTES: u64 = 16 * 1024 * 1024;
+/// To spare a copy, one part in so many of a piece may be kept that isn't needed.
+const SPARE: usize = 16;
 
 /// Reads a checkpoint, a part of one, or a sidecar in Parquet. Columns that aren't known are passed over; statistics are
 /// decoded when they are asked for.
@@ -43,6 +45,14 @@ pub fn decode_parquet(bytes: Bytes) -> Result<Contents> {
         Footer::Read(description) => description.decode(pieces, Wanted::All),
         Footer::Missing(_) => Err(Error::bug("a whole file lacks its footer")),
     }
+}
+
+/// What of a piece lies in a range.
+#[derive(Debug)]
+struct Part {
+    bytes: Bytes,
+    /// The piece's length.
+    of: usize,
 }
 
 /// The pieces of one file that have been fetched. Cheap to clone.
@@ -82,11 +92,14 @@ impl Pieces {
     /// The bytes of a range, where they are at hand; copied only where more than one piece holds them.
     pub(super) fn get(&self, range: Range<u64>) -> Option<Bytes> {
         let mut parts = self.parts(&range)?;
-        Some(if parts.len() > 1 { parts.concat().into() } else { parts.pop().unwrap_or_default() })
+        Some(match parts.len() {
+            0 | 1 => parts.pop().map(|part| part.bytes).unwrap_or_default(),
+            _ => parts.iter().map(|part| &*part.bytes).collect::<Vec<_>>().concat().into(),
+        })
     }
 
     /// The parts of the pieces that hold a range, in order; `None` where a byte of it is missing.
-    fn parts(&self, range: &Range<u64>) -> Option<Vec<Bytes>> {
+    fn parts(&self, range: &Range<u64>) -> Option<Vec<Part>> {
         let mut parts = Vec::new();
         let mut at = range.start;
         let (first, _) = self.pieces.range(..=range.start).next_back()?;
@@ -96,7 +109,7 @@ impl Pieces {
             if from > to {
                 return None;
             }
-            parts.push(piece.slice(from..to));
+            parts.push(Part { bytes: piece.slice(from..to), of: piece.len() });
             at = first + to as u64;
             if at >= range.end {
                 return Some(parts);
@@ -112,14 +125,22 @@ impl Pieces {
         Some(Rest { pieces: self.clone(), at: start, now: piece.slice(from..) })
     }
 
-    /// Takes a copy of a range that another has at hand, so that the rest of it can be freed.
+    /// Takes a range that another has at hand, so that the rest of it can be freed: pieces of which it is nearly all are
+    /// shared, of others the part is copied.
     ///
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt) where it isn't at hand.
-    pub(super) fn copy(&mut self, from: &Pieces, range: Range<u64>) -> Result<()> {
+    pub(super) fn take(&mut self, from: &Pieces, range: Range<u64>) -> Result<()> {
         let parts = from.parts(&range).ok_or_else(|| misplaced(range.start))?;
         self.size = from.size;
-        Arc::make_mut(&mut self.pieces).insert(range.start, parts.concat().into());
+        let pieces = Arc::make_mut(&mut self.pieces);
+        let mut at = range.start;
+        for Part { bytes, of } in parts {
+            let next = at + bytes.len() as u64;
+            let spare = of - bytes.len();
+            pieces.insert(at, if spare <= of / SPARE { bytes } else { Bytes::copy_from_slice(&bytes) });
+            at = next;
+        }
         Ok(())
     }
 

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, RecordBatch, StringArray, StructArray, new_null_array};
+use arrow::datatypes::DataType;
 use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 
 use super::*;
@@ -311,4 +315,32 @@ proptest! {
             prop_assert_eq!(Content::of(&reopened(classic(&second), snapshot.version())), expected.clone());
         }
     }
+}
+
+/// As kernel and Spark write them: a million files in one row group, beside which the columns that tell of the table are a few
+/// bytes of NULLs. To read those alone takes no more memory than the file is good for.
+#[test]
+fn a_million_files_in_one_row_group_are_no_bomb() {
+    const ROWS: usize = 1_100_000;
+    let nothing = Wish { adds: vec![], foreign: vec![], txns: vec![], domains: vec![], name: None };
+    let snapshot = Snapshot::follow(None, &commits(vec![nothing], &[])).unwrap();
+    let columns = Draft::of(&snapshot, TimestampMs(0)).unwrap().layout().v1().unwrap();
+    let paths: ArrayRef = Arc::new(StringArray::from_iter_values((0..ROWS).map(|file| format!("{file}.parquet"))));
+    let arrays = columns.fields().iter().map(|field| match (field.name().as_str(), field.data_type()) {
+        ("add", DataType::Struct(fields)) => {
+            let values = fields.iter().map(|field| match field.name().as_str() {
+                "path" => Arc::clone(&paths),
+                _ => new_null_array(field.data_type(), ROWS),
+            });
+            Arc::new(StructArray::new(fields.clone(), values.collect(), None)) as ArrayRef
+        }
+        (_, of_type) => new_null_array(of_type, ROWS),
+    });
+    let rows = RecordBatch::try_new(Arc::clone(&columns), arrays.collect()).unwrap();
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(ROWS)).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), columns, Some(properties)).unwrap();
+    writer.write(&rows).unwrap();
+    let pieces = Pieces::whole(writer.into_inner().unwrap().into());
+    let Footer::Read(description) = footer(&pieces).unwrap() else { panic!("a whole file has its footer") };
+    assert!(description.decode(pieces, Wanted::Table).unwrap().actions.is_empty());
 }

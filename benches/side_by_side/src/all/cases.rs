@@ -143,8 +143,20 @@ fn commits(size: Size, cases: &mut Vec<Case>) {
         }
         add(format!("append, {store}, {live} live files"), format!("--files {live} --tail appends"));
     }
-    for (store, words) in [("memory", ""), ("memory, 20 ms a request", " --latency-ms 20"), ("durable", ""), ("s3", "")]
-    {
+    cases.push(case(
+        "append, s3, 60 ms a request, 1k commits of history".to_owned(),
+        "commit",
+        "--store s3 --history 1k --latency-ms 60",
+        THREE,
+        COMMIT,
+    ));
+    for (store, words) in [
+        ("memory", ""),
+        ("memory, 20 ms a request", " --latency-ms 20"),
+        ("durable", ""),
+        ("s3", ""),
+        ("s3, 60 ms a request", " --latency-ms 60"),
+    ] {
         let title = format!("8 writers × {each} appends, {store}");
         let kind = store.split(',').next().unwrap_or(store);
         let words = format!("--store {kind} --history 10 --commits {each}{words}");

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use arrow::array::Array;
 use async_trait::async_trait;
 use lakebed_txlog::action::{Action, Add};
 use lakebed_txlog::commit::Outcome;
@@ -49,14 +50,20 @@ impl Handle for Open {
     async fn files(&mut self, statistics: WantedStatistics) -> Res<Found> {
         let snapshot = self.0.snapshot();
         let mut found = Found::default();
-        for file in snapshot.files().iter() {
-            found.files.files += 1;
-            found.files.path_bytes += file.path().len() as u64;
-            found.files.size += file.size();
-            found.files.cardinality += file.deletion_vector().map_or(0, |vector| vector.cardinality);
-            found.partition_values += file.partition_values().len() as u64;
-            if statistics != WantedStatistics::None {
-                found.statistics_bytes += file.stats().map_or(0, |stats| stats.len() as u64);
+        // Column by column, as of kernel's batches.
+        for (columns, live) in snapshot.files().batches() {
+            let vectors = columns.deletion_vector.as_ref().map(|vectors| &vectors.cardinality);
+            for row in live.into_iter().map(|row| row as usize) {
+                found.files.files += 1;
+                found.files.path_bytes += u64::from(columns.path.value_length(row).unsigned_abs());
+                found.files.size += columns.size.value(row);
+                let hidden = vectors.filter(|column| column.is_valid(row)).map(|column| column.value(row));
+                found.files.cardinality += hidden.unwrap_or(0);
+                let values = columns.partition_values.as_ref().filter(|maps| maps.is_valid(row));
+                found.partition_values += values.map_or(0, |maps| u64::from(maps.value_length(row).unsigned_abs()));
+                if statistics != WantedStatistics::None {
+                    found.statistics_bytes += columns.row(row).stats().map_or(0, |stats| stats.len() as u64);
+                }
             }
         }
         Ok(found)

@@ -38,14 +38,14 @@ pub(super) async fn target(args: &Args) -> Res<(Place, u64)> {
     Ok((place, spec.version()))
 }
 
-/// Appends in a row.
+/// Appends in a row, every request delayed by `--latency-ms`.
 pub async fn commit(args: &Args) -> Res<Value> {
     let (place, mut version) = target(args).await?;
     let (_, engine) = args.engine()?;
     let most = usize::try_from(args.number("n", 200)?)?;
     let repetitions =
         Repetitions { least: most.min(10), most, enough: Duration::from_secs(args.number("seconds", 5)?) };
-    let (place, counted) = place.counted(Duration::ZERO);
+    let (place, counted) = place.counted(Duration::from_millis(args.number("latency-ms", 0)?));
     let mut handle = engine.load(&place).await?;
     let mut number = 1 << 30;
     for _ in 0..WARM_UP {

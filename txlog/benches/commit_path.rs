@@ -1,4 +1,4 @@
-//! What does each step of a commit cost that isn't a request? `cargo bench -p lakebed-benches --bench commit_path`.
+//! What does each step of a commit cost that isn't a request? `cargo bench -p lakebed-txlog --bench commit_path`.
 //!
 //! | group | one iteration |
 //! |---|---|

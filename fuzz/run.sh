@@ -21,8 +21,8 @@ cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml > /de
 fuzz build
 failed=() found=$cache/corpus order=()
 if [ -z "${LAKEBED_SOAK:-}" ]; then
-    found=$cache/found order=(-seed=1)
-    rm -rf "$found"
+    found=$(mktemp -d) order=(-seed=1)
+    trap 'rm -rf "$found"' EXIT
 fi
 for target in "${targets[@]}"; do
     corpus=$found/$target log=$cache/$target.log

@@ -9,7 +9,7 @@
 //! | a page's size, decompressed | [`MAX_PARQUET_PAGE_BYTES`] |
 //! | values of a dictionary | its bytes |
 //! | lengths of a page of delta-encoded texts | the values that its header counts |
-//! | all pages, the longest value of a dictionary for every row, and 8 bytes a row | [`MAX_PARQUET_EXPANSION`] of what is stored, [`UNDOUBTED_PARQUET_BYTES`] aside |
+//! | all pages, the longest value of a dictionary for every row, and 8 bytes a row | [`MAX_PARQUET_EXPANSION`] of what is stored (of a checkpoint: the whole file), [`UNDOUBTED_PARQUET_BYTES`] aside |
 //!
 //! Cost: the headers, a few dozen bytes of each page. Dictionaries of texts and pages of delta-encoded texts are
 //! decompressed once more.
@@ -78,9 +78,16 @@ impl Expansion {
         let header = |range: Range<usize>| get(range).and_then(|bytes| Header::read(&bytes));
         let mut at = 0;
         while at < length {
-            // The longest hold statistics of texts.
-            let page = header(at..length.min(at + HEADER_BYTES)).or_else(|| header(at..length));
-            let page = page.ok_or_else(|| named(no_page()))?;
+            let mut window = HEADER_BYTES;
+            let page = loop {
+                let rest = length - at;
+                // The longest headers hold statistics of texts.
+                match header(at..at + window.min(rest)) {
+                    Some(page) => break page,
+                    None if window >= rest => return Err(named(no_page())),
+                    None => window *= 2,
+                }
+            };
             let end = at + page.header_bytes + page.stored_bytes;
             if end > length {
                 return Err(named(no_page()));
@@ -149,7 +156,7 @@ impl Expansion {
             return Ok(());
         }
         Err(Error::exhausted(format!(
-            "{} bytes of columns expand to {}, beyond {MAX_PARQUET_EXPANSION} to 1",
+            "columns that are stored in {} bytes expand to {}, beyond {MAX_PARQUET_EXPANSION} to 1",
             stored, self.decoded
         )))
     }

@@ -264,7 +264,12 @@ impl Table {
             }
         }
         transaction.reads = Some(reads);
-        let vectors = if file.is_empty() { None } else { Some(self.upload(file).await?) };
+        let vectors = if file.is_empty() {
+            None
+        } else {
+            transaction.uploaded_since.get_or_insert_with(|| self.env().monotonic());
+            Some(self.upload(file).await?)
+        };
         let number = |count: u64| Value::String(count.to_string());
         transaction.metrics = [
             ("numDeletedRows", number(deletion.num_rows)),

@@ -93,7 +93,8 @@ impl Table {
     /// # Errors
     /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) that lists every difference between the schemas, or names
     /// a column whose values don't fit; [`Conflict`](crate::ErrorKind::Conflict) when the table's schema or protocol
-    /// changed meanwhile; [`Indeterminate`](crate::ErrorKind::Indeterminate) when the store can't be asked whether the
+    /// changed meanwhile, or its files were uploaded longer ago than half the retention of data files (pitfall D5);
+    /// [`Indeterminate`](crate::ErrorKind::Indeterminate) when the store can't be asked whether the
     /// commit landed; the stream's own.
     pub async fn append(
         &self,
@@ -152,9 +153,12 @@ impl Table {
     /// Puts a stream of batches in place of the table's rows, or of those in the partitions that it touches, in one
     /// commit. What is replaced stays readable at earlier versions until it is vacuumed.
     ///
-    /// When another commit comes in between that adds to what is to be replaced, or takes from it, what is to be replaced is
-    /// chosen anew. Of two overwrites of the same rows one lands: each has said what the rows are to be, and which of them is
-    /// to stand, only their callers know.
+    /// What is replaced are the rows of the newest version. When another commit comes in between that adds to them, or takes
+    /// from them, what is to be replaced is chosen anew. Of two overwrites of the same rows that meet one lands: each has said
+    /// what the rows are to be, and which of them is to stand, only their callers know.
+    ///
+    /// Requests beside the data files: one look for the newest version and one put; where others came in between, one for
+    /// each of their commits.
     ///
     /// # Errors
     /// As [`append`](Self::append); [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for partitions of a table
@@ -166,7 +170,7 @@ impl Table {
         batches: impl Stream<Item = Result<RecordBatch>> + Send,
         options: &OverwriteOptions,
     ) -> Result<Written> {
-        let mut snapshot = self.snapshot();
+        let mut snapshot = self.refresh().await?;
         if replace == Replace::Partitions && snapshot.partition_columns().is_empty() {
             return Err(self.named(
                 Error::invalid("the table isn't partitioned, so no partition of it can be overwritten")
@@ -184,28 +188,58 @@ impl Table {
             if !self.may_plan_again(&outcome, until) {
                 return self.written(outcome, files, removed).await;
             }
-            if let Outcome::Conflicted(conflict) = &outcome
-                && self.is_overwrite(conflict.version).await
-            {
-                files.discard().await;
-                return Err(self.named(
-                    Error::conflict("another overwrite came first, of rows that this one replaces")
-                        .version(conflict.version)
-                        .hint("nothing was committed: refresh the table, and overwrite again if yours is to stand"),
-                ));
-            }
+            let read = snapshot.version();
             snapshot = self.refresh().await?;
             if *snapshot.schema() != schema || snapshot.metadata().id != id {
                 return self.written(outcome, files, removed).await;
             }
+            match self.overwritten_since(read, snapshot.version(), replace, &files).await {
+                Ok(None) => {}
+                Ok(Some(version)) => {
+                    files.discard().await;
+                    return Err(self.named(
+                        Error::conflict("another overwrite came first, of rows that this one replaces")
+                            .version(version)
+                            .hint("nothing was committed: overwrite again if yours is to stand"),
+                    ));
+                }
+                Err(error) => {
+                    files.discard().await;
+                    return Err(self.named(error.hint("nothing was committed: retry")));
+                }
+            }
         }
     }
 
-    /// Whether a version put rows in place of others, or can't be asked. One request.
-    async fn is_overwrite(&self, version: Version) -> bool {
-        let Ok(Some(commit)) = self.log().commit_at(version).await else { return true };
-        let parameters = commit.commit_info.and_then(|info| info.operation_parameters);
-        parameters.is_some_and(|said| said.get("mode").and_then(Value::as_str) == Some(OVERWRITE))
+    /// The first version after `read`, up to `newest`, that put rows in place of some that are to be replaced. A request a
+    /// version.
+    async fn overwritten_since(
+        &self,
+        read: Version,
+        newest: Version,
+        replace: Replace,
+        files: &DataFiles,
+    ) -> Result<Option<Version>> {
+        let touched = files.touched();
+        let is_replaced = |values: &PartitionValues| match replace {
+            Replace::Table => true,
+            Replace::Partitions => touched.contains(&complete(values.clone(), &touched)),
+        };
+        let mut next = read.next();
+        while next <= newest {
+            let commit = self.log().commit_at(next).await?.ok_or_else(|| {
+                Error::conflict("what others committed meanwhile can't be read any more").version(next)
+            })?;
+            let of_adds = commit.adds.iter().map(|add| &add.partition_values);
+            let of_removes = commit.removes.iter().filter_map(|remove| remove.partition_values.as_ref());
+            let parameters = commit.commit_info.as_ref().and_then(|info| info.operation_parameters.as_ref());
+            let mode = parameters.and_then(|said| said.get("mode")?.as_str());
+            if mode == Some(OVERWRITE) && of_adds.chain(of_removes).any(is_replaced) {
+                return Ok(Some(next));
+            }
+            next = next.next();
+        }
+        Ok(None)
     }
 
     /// Whether a conflict leaves time to plan again.
@@ -266,7 +300,7 @@ impl Table {
         files: &DataFiles,
         options: &OverwriteOptions,
     ) -> Result<(Transaction, usize)> {
-        let touched: BTreeSet<&PartitionValues> = files.adds.iter().map(|add| &add.partition_values).collect();
+        let touched = files.touched();
         let now = self.env().now().0;
         let mut transaction = Transaction::new(Kind::Overwrite, "WRITE");
         transaction.reads = Some(match replace {

@@ -1,10 +1,11 @@
 //! What was written, and how it is taken back.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
-use lakebed_txlog::action::Add;
+use lakebed_txlog::action::{Add, PartitionValues};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
@@ -26,6 +27,11 @@ pub struct DataFiles {
 }
 
 impl DataFiles {
+    /// The partitions that they are of.
+    pub(crate) fn touched(&self) -> BTreeSet<&PartitionValues> {
+        self.adds.iter().map(|add| &add.partition_values).collect()
+    }
+
     /// Deletes the files as far as the store lets us; what stays behind is vacuum's. Only for files that no commit has
     /// named, not even one whose outcome is unknown (pitfall C4).
     pub async fn discard(self) {

@@ -465,7 +465,7 @@ async fn d5_files_that_were_uploaded_days_ago_are_not_committed() {
         }
         let refused = appended.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Conflict, "{refused}");
-        assert!(refused.to_string().contains("uploaded 96 hours ago"), "{refused}");
+        assert!(refused.to_string().contains("uploaded 96 hours ago, and are committed within 84"), "{refused}");
         assert_eq!(setup.found().await, (1, FIRST.to_vec()));
         // What is written anew lands.
         assert_eq!(append_at(&setup.table, &SECOND).await, 2);

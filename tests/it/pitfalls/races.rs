@@ -79,9 +79,23 @@ async fn c7_of_two_overwrites_one_lands_and_the_other_says_so() {
     assert_eq!(refused.kind(), ErrorKind::Conflict, "{refused}");
     assert!(refused.to_string().contains("another overwrite came first"), "{refused}");
     assert_eq!(setup.found().await, (2, SECOND.to_vec()));
-    setup.table.refresh().await.unwrap();
     assert_eq!(overwrite(&setup.table, &[21]).await, 3, "its caller decided that it is to stand");
     assert_eq!(setup.found().await, (3, vec![21]));
+}
+
+/// What stands in the way first is a delete, beside which an overwrite is planned again; the overwrite comes behind it.
+#[tokio::test]
+async fn c7_an_overwrite_behind_another_commit_is_noticed_too() {
+    let (setup, other) = filled().await;
+    setup.meanwhile(async move {
+        delete(&other, "id = 1").await;
+        assert_eq!(overwrite(&other, &SECOND).await, 3);
+    });
+    let batches = stream::iter([Ok(rows(&[21]).unwrap())]);
+    let refused = setup.table.overwrite(Replace::Table, &schema(), batches, &OverwriteOptions::default()).await;
+    let refused = refused.unwrap_err();
+    assert!(refused.to_string().contains("another overwrite came first"), "{refused}");
+    assert_eq!(setup.found().await, (3, SECOND.to_vec()));
 }
 
 #[tokio::test]

@@ -47,14 +47,6 @@ pub fn decode_parquet(bytes: Bytes) -> Result<Contents> {
     }
 }
 
-/// What of a piece lies in a range.
-#[derive(Debug)]
-struct Part {
-    bytes: Bytes,
-    /// The piece's length.
-    of: usize,
-}
-
 /// The pieces of one file that have been fetched. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Pieces {
@@ -206,6 +198,14 @@ impl Pieces {
         }
         out
     }
+}
+
+/// What of a piece lies in a range.
+#[derive(Debug)]
+struct Part {
+    bytes: Bytes,
+    /// The piece's length.
+    of: usize,
 }
 
 /// A range in parts of about the same size, none above [`MAX_RANGE_BYTES`].

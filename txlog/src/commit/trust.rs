@@ -60,7 +60,12 @@ pub(crate) fn is_too_old_to_follow(age: Duration, log_retention: Option<Duration
 /// older than the retention, by a clock that may not be ours, and may have begun long ago (pitfall D5). Below an hour the
 /// retention is its owner's to answer for: vacuum asks.
 pub(crate) fn may_commit(age: Duration, deleted_file_retention: Duration) -> bool {
-    age <= (deleted_file_retention / 2).max(MAX_HANDLE_AGE)
+    age <= longest_wait(deleted_file_retention)
+}
+
+/// How long after its upload a file may still be committed.
+pub(crate) fn longest_wait(deleted_file_retention: Duration) -> Duration {
+    (deleted_file_retention / 2).max(MAX_HANDLE_AGE)
 }
 
 /// Whether a handle must list before it goes on, so long after a listing proved what it knows. A retention that can't be

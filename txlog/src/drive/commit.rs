@@ -182,13 +182,13 @@ impl<'a> Attempt<'a> {
             check_actions(protocol, metadata, &actions).map_err(|e| self.named(e, version))?;
         }
         self.bytes = crate::action::to_lines(&actions)?.into();
-        let mut commit = Commit::from_actions(version, actions).map_err(|e| self.named(e, version))?;
-        commit.size_in_bytes = self.bytes.len() as u64;
-        let next = Snapshot::follow(current, &[commit]).map_err(|e| {
+        let size_in_bytes = self.bytes.len() as u64;
+        let next = Commit::from_actions(version, actions)
+            .and_then(|commit| Snapshot::follow(current, &[Commit { size_in_bytes, ..commit }]));
+        self.next = Some(next.map_err(|e| {
             let contradicts = Error::invalid("the table can't be read with what is to be committed");
             self.named(contradicts.because(e).hint("nothing was committed"), version)
-        })?;
-        self.next = Some(next);
+        })?);
         Ok(())
     }
 
@@ -196,15 +196,16 @@ impl<'a> Attempt<'a> {
     fn check_age(&self, current: Option<&Snapshot>, version: Version) -> Result<()> {
         let (Some(since), Some(current)) = (self.transaction.uploaded_since, current) else { return Ok(()) };
         let age = self.env.monotonic().saturating_sub(since);
-        let retention = current.properties().deleted_file_retention().map_err(|e| self.named(e, version))?;
+        // One that can't be read is no reason not to append: vacuum doesn't run then.
+        let Ok(retention) = current.properties().deleted_file_retention() else { return Ok(()) };
         if trust::may_commit(age, retention) {
             return Ok(());
         }
         let hours = |span: Duration| span.as_secs() / 3600;
         let too_old = format!(
-            "files of this commit were uploaded {} hours ago, and vacuum takes what no commit names after {}",
+            "files of this commit were uploaded {} hours ago, and are committed within {}: vacuum takes what no commit names",
             hours(age),
-            hours(retention)
+            hours(trust::longest_wait(retention))
         );
         Err(self.named(
             Error::conflict(too_old).hint("nothing was committed: write the rows again, in smaller commits"),
@@ -425,7 +426,7 @@ impl<'a> Attempt<'a> {
                 self.remember(version);
                 match self.next.take() {
                     Some(snapshot) => Ok(Outcome::Committed { snapshot, attempts: self.puts }),
-                    None => Err(self.named(Error::bug("what was put wasn't prepared"), version)),
+                    None => self.verify(version).await,
                 }
             }
             End::Failed => Err(self.failed(current.version().next())),

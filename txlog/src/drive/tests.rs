@@ -322,7 +322,7 @@ async fn a_commit_that_nobody_could_read_the_table_with_is_not_put() {
         let mut transaction = Transaction::new(Kind::Metadata, "SET SCHEMA");
         transaction.extend(actions);
         let refused = log.commit(&transaction, Some(&table), &CommitOptions::default()).await.unwrap_err();
-        assert!(refused.to_string().contains("test"), "{refused}");
+        assert_eq!(refused.kind(), crate::ErrorKind::InvalidRequest, "{refused}");
         assert_eq!(place.open().await.snapshot().version(), Version::ZERO);
     }
     let mut create = Transaction::new(Kind::Metadata, "CREATE TABLE");

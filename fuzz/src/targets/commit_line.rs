@@ -3,6 +3,7 @@
 use lakebed_txlog::action::{Action, parse_lines, to_lines};
 use lakebed_txlog::replay::Commit;
 use lakebed_txlog::version::Version;
+use serde_json::Value;
 
 use super::{Memory, Target};
 
@@ -26,13 +27,23 @@ fn run(input: &[u8]) {
     assert_eq!(kept + once + infos, actions.len(), "no action is lost or doubled");
 }
 
-/// Nothing depends on what `commitInfo` says of parameters and metrics: their fractions are read to a double nearby, which may
-/// be another one when it is printed and read again.
+/// Nothing depends on the fractions among what `commitInfo` says of parameters and metrics: they are read to a double nearby,
+/// which may be another one when it is printed and read again. All else has to stay.
 fn without_fractions(mut actions: Vec<Action>) -> Vec<Action> {
     for action in &mut actions {
         if let Action::CommitInfo(info) = action {
-            (info.operation_parameters, info.operation_metrics) = (None, None);
+            let said = [&mut info.operation_parameters, &mut info.operation_metrics];
+            said.into_iter().flatten().flat_map(|said| said.values_mut()).for_each(forget_fractions);
         }
     }
     actions
+}
+
+fn forget_fractions(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => *value = Value::Null,
+        Value::Array(values) => values.iter_mut().for_each(forget_fractions),
+        Value::Object(fields) => fields.values_mut().for_each(forget_fractions),
+        _ => {}
+    }
 }

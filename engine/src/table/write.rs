@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
-use futures::{FutureExt, Stream, stream};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use lakebed_txlog::action::{Action, DomainMetadata, Metadata, PartitionValues};
 use lakebed_txlog::commit::Outcome;
 use lakebed_txlog::conflict::Conflict;
@@ -64,6 +64,8 @@ pub enum Replace {
 
 /// What `operationParameters` say of a commit that puts rows in place of others, ours and others'.
 const OVERWRITE: &str = "Overwrite";
+/// Commits of others that are read at the same time.
+const PARALLEL_GETS: usize = 16;
 
 /// How rows are put in place of others.
 #[derive(Clone, Debug, Default)]
@@ -212,7 +214,7 @@ impl Table {
     }
 
     /// The first version after `read`, up to `newest`, that put rows in place of some that are to be replaced. A request a
-    /// version.
+    /// version, [`PARALLEL_GETS`] at a time.
     async fn overwritten_since(
         &self,
         read: Version,
@@ -225,19 +227,20 @@ impl Table {
             Replace::Table => true,
             Replace::Partitions => touched.contains(&complete(values.clone(), &touched)),
         };
-        let mut next = read.next();
-        while next <= newest {
-            let commit = self.log().commit_at(next).await?.ok_or_else(|| {
-                Error::conflict("what others committed meanwhile can't be read any more").version(next)
-            })?;
+        let commits = (read.0 + 1..=newest.0).map(|version| async move {
+            let found = self.log().commit_at(Version(version)).await?;
+            let gone = || Error::conflict("what others committed meanwhile can't be read any more");
+            found.ok_or_else(|| gone().version(Version(version)))
+        });
+        let mut commits = stream::iter(commits).buffered(PARALLEL_GETS).boxed();
+        while let Some(commit) = commits.try_next().await? {
             let of_adds = commit.adds.iter().map(|add| &add.partition_values);
             let of_removes = commit.removes.iter().filter_map(|remove| remove.partition_values.as_ref());
             let parameters = commit.commit_info.as_ref().and_then(|info| info.operation_parameters.as_ref());
             let mode = parameters.and_then(|said| said.get("mode")?.as_str());
             if mode == Some(OVERWRITE) && of_adds.chain(of_removes).any(is_replaced) {
-                return Ok(Some(next));
+                return Ok(Some(commit.version));
             }
-            next = next.next();
         }
         Ok(None)
     }

@@ -188,7 +188,7 @@ impl Round<'_> {
         transaction.reads = Some(reads);
         transaction.isolation = Isolation::Snapshot;
         transaction.extend(sources().map(|add| Action::Remove(add.removed(now, false))));
-        transaction.uploaded_since = written.iter().filter_map(|group| group.data.since).min();
+        transaction.uploaded_since = written.iter().filter_map(|group| group.data.uploaded_since).min();
         transaction.moves = written.iter().filter_map(|group| group.moves.clone()).collect();
         transaction.extend(outputs().map(|add| Action::Add(Add { data_change: false, ..add.clone() })));
         transaction.parameters = texts([

@@ -256,7 +256,7 @@ impl Table {
                     let written = self.rewrite(snapshot, &add, filter).await?;
                     transaction.push(Action::Remove(add.removed(now, true)));
                     transaction.extend(written.adds.iter().cloned().map(Action::Add));
-                    transaction.uploaded_since = transaction.uploaded_since.or(written.since);
+                    transaction.uploaded_since = transaction.uploaded_since.or(written.uploaded_since);
                     files.push(written);
                     deletion.num_rows += rows;
                     deletion.num_files_rewritten += 1;

@@ -290,7 +290,7 @@ impl Table {
         transaction.metrics = metrics(files, 0);
         transaction.user_metadata.clone_from(&options.user_metadata);
         transaction.txns.extend(options.txn.clone());
-        transaction.uploaded_since = files.since;
+        transaction.uploaded_since = files.uploaded_since;
         transaction.extend(options.domains.iter().cloned().map(Action::DomainMetadata));
         transaction.extend(files.adds.iter().cloned().map(Action::Add));
         transaction
@@ -324,7 +324,7 @@ impl Table {
                 removed += 1;
             }
         }
-        transaction.uploaded_since = files.since;
+        transaction.uploaded_since = files.uploaded_since;
         transaction.parameters = parameters(OVERWRITE, snapshot);
         transaction.metrics = metrics(files, removed);
         transaction.user_metadata.clone_from(&options.user_metadata);

@@ -21,7 +21,7 @@ pub struct DataFiles {
     /// Bytes of all files.
     pub size_bytes: u64,
     /// When the first of them was begun, by the monotonic clock; `None` where there is none.
-    pub since: Option<Duration>,
+    pub uploaded_since: Option<Duration>,
     store: TableStore,
     keys: Vec<Path>,
 }
@@ -44,18 +44,18 @@ impl DataFiles {
 pub(crate) struct Begun {
     store: TableStore,
     keys: Arc<Mutex<Vec<Path>>>,
-    since: Option<Duration>,
+    uploaded_since: Option<Duration>,
     is_armed: bool,
 }
 
 impl Begun {
     pub(crate) fn new(store: &TableStore) -> Begun {
-        Begun { store: store.clone(), keys: Arc::default(), since: None, is_armed: true }
+        Begun { store: store.clone(), keys: Arc::default(), uploaded_since: None, is_armed: true }
     }
 
     /// Remembers a key, before anything is sent to it.
     pub(crate) fn add(&mut self, key: Path, now: Duration) {
-        self.since.get_or_insert(now);
+        self.uploaded_since.get_or_insert(now);
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).push(key);
     }
 
@@ -63,7 +63,14 @@ impl Begun {
     pub(crate) fn complete(mut self, adds: Vec<Add>, num_rows: u64) -> DataFiles {
         self.is_armed = false;
         let size_bytes = adds.iter().map(|add| add.size.unsigned_abs()).sum();
-        DataFiles { adds, num_rows, size_bytes, since: self.since, store: self.store.clone(), keys: self.take() }
+        DataFiles {
+            adds,
+            num_rows,
+            size_bytes,
+            uploaded_since: self.uploaded_since,
+            store: self.store.clone(),
+            keys: self.take(),
+        }
     }
 
     /// Deletes the files.

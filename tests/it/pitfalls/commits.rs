@@ -443,6 +443,19 @@ async fn c19_the_client_for_commits_sends_a_put_once() {
     assert_eq!(count.load(Ordering::Relaxed), 3, "other requests are sent again");
 }
 
+/// The same of the vectors that a delete uploads: its clock goes on by four days whenever it is looked at.
+#[tokio::test]
+async fn d5_vectors_that_were_uploaded_days_ago_are_not_committed() {
+    const FOUR_DAYS_MS: u64 = 4 * 24 * 60 * 60 * 1000;
+    let setup = Setup::new(AT_ONCE).await;
+    append_at(&setup.table, &FIRST).await;
+    let slow = Table::open_with(over(AT_ONCE, &setup.honest), Clock::new(FOUR_DAYS_MS)).await.unwrap();
+    let refused = slow.delete("id = 1", &CommitOptions::default()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict, "{refused}");
+    assert!(refused.to_string().contains("uploaded"), "{refused}");
+    assert_eq!(setup.found().await, (1, FIRST.to_vec()));
+}
+
 /// Vacuum takes files that no commit names after seven days, by another's clock, and began some time ago: a writer whose stream
 /// stood still for days doesn't commit them, for nobody could tell that they are gone.
 #[tokio::test]

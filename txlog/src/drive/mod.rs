@@ -203,8 +203,10 @@ impl Log {
     ///
     /// # Errors
     /// [`Unsupported`](crate::ErrorKind::Unsupported) where the table asks writers for what isn't implemented;
-    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) where the actions contradict the table; when nothing was
-    /// written: those of the store, and [`Unavailable`](crate::ErrorKind::Unavailable) past the deadline.
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) where the actions contradict the table, or it couldn't be read
+    /// with them; [`Conflict`](crate::ErrorKind::Conflict) where what was read is too old to follow others, or the files were
+    /// uploaded longer ago than half the retention of data files; when nothing was written: those of the store, and
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) past the deadline.
     pub async fn commit(
         &self,
         transaction: &Transaction,

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, StructArray, new_null_arr
 use arrow::datatypes::DataType;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use proptest::prelude::*;
 
 use super::*;
@@ -337,8 +337,14 @@ fn a_million_files_in_one_row_group_are_no_bomb() {
         (_, of_type) => new_null_array(of_type, ROWS),
     });
     let rows = RecordBatch::try_new(Arc::clone(&columns), arrays.collect()).unwrap();
-    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(ROWS)).build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), columns, Some(properties)).unwrap();
+    // One page each where a column is NULL: were there many, their headers would be bytes enough. No statistics, which would
+    // tell that there is nothing to read.
+    let properties = WriterProperties::builder()
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_max_row_group_row_count(Some(ROWS))
+        .set_data_page_row_count_limit(ROWS)
+        .set_write_batch_size(ROWS);
+    let mut writer = ArrowWriter::try_new(Vec::new(), columns, Some(properties.build())).unwrap();
     writer.write(&rows).unwrap();
     let pieces = Pieces::whole(writer.into_inner().unwrap().into());
     let Footer::Read(description) = footer(&pieces).unwrap() else { panic!("a whole file has its footer") };

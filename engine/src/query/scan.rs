@@ -10,16 +10,24 @@ use datafusion::common::Column;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
+use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream, execute_stream_partitioned};
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use lakebed_txlog::action::Add;
 use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::{Error, Result, Version};
+use tokio::sync::Semaphore;
 
 use super::context::{self, Streams};
 use super::failure::{planning, running};
 use super::provider::Provider;
 use crate::store::TableStore;
+
+/// Batches of a partition that may wait to be taken.
+const AHEAD_BATCHES: usize = 16;
+/// KiB of the batches of all partitions that may wait to be taken; one batch may always.
+const AHEAD_KIB: u32 = 32 << 10;
 
 /// Rows as a stream of batches, all of one schema. Dropping the stream stops the reading.
 pub struct Rows {
@@ -126,12 +134,51 @@ fn named_column(snapshot: &Snapshot, name: &str) -> Result<Expr> {
 /// Starts a query. `of` names table and version in errors that name none.
 pub(super) async fn rows(frame: DataFrame, of: Option<(String, Version)>) -> Result<Rows> {
     // A decoder that panics on damaged bytes has found damage (pitfall H2): planning reads footers too.
-    let started = AssertUnwindSafe(frame.execute_stream()).catch_unwind().await;
+    let started = AssertUnwindSafe(merged(frame)).catch_unwind().await;
     let stream = match started {
         Ok(stream) => stream.map_err(running).map_err(|e| named(e, of.as_ref()))?,
         Err(panic) => return Err(named(panicked(panic.as_ref()), of.as_ref())),
     };
     Ok(guarded(stream, of))
+}
+
+/// The partitions of a query as one stream. Each is a task that reads ahead of whoever takes the batches: a partition that
+/// had to wait for each of its batches to be taken would leave its core to a switch of threads, twice for every batch.
+async fn merged(frame: DataFrame) -> datafusion::common::Result<SendableRecordBatchStream> {
+    let context = Arc::new(frame.task_ctx());
+    let plan = frame.create_physical_plan().await?;
+    if plan.output_partitioning().partition_count() < 2 {
+        return execute_stream(plan, context);
+    }
+    let schema = plan.schema();
+    let partitions = execute_stream_partitioned(plan, context)?;
+    let mut builder = RecordBatchReceiverStream::builder(Arc::clone(&schema), AHEAD_BATCHES * partitions.len());
+    let room = Arc::new(Semaphore::new(AHEAD_KIB as usize));
+    for mut partition in partitions {
+        let (taker, room) = (builder.tx(), Arc::clone(&room));
+        builder.spawn(async move {
+            while let Some(next) = partition.next().await {
+                let is_last = next.is_err();
+                if let Ok(batch) = &next
+                    && let Ok(taken) = room.acquire_many(kib(batch)).await
+                {
+                    // Given back when the batch is taken.
+                    taken.forget();
+                }
+                if taker.send(next).await.is_err() || is_last {
+                    break;
+                }
+            }
+            Ok(())
+        });
+    }
+    let taken = builder.build().inspect_ok(move |batch| room.add_permits(kib(batch) as usize));
+    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, taken)))
+}
+
+/// What a batch counts for: all of the room where it is larger than that.
+fn kib(batch: &RecordBatch) -> u32 {
+    u32::try_from(batch.get_array_memory_size() >> 10).unwrap_or(AHEAD_KIB).min(AHEAD_KIB)
 }
 
 fn guarded(stream: SendableRecordBatchStream, of: Option<(String, Version)>) -> Rows {

@@ -1,15 +1,18 @@
-//! Which bytes of a data file does a scan fetch? Its end once, with footer and page indexes, and the pages that may hold what
-//! is asked for.
+//! Which bytes of data files does a scan fetch, and when? A file's end once, with footer and page indexes, and the pages that
+//! may hold what is asked for; no more in advance than may wait in memory.
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
+use futures::TryStreamExt;
 use lakebed::query::ScanRequest;
 use lakebed::store::{StoreSettings, TableStore, TableUrl};
 use lakebed::{AppendOptions, CreateTable, Table};
-use lakebed_tests::requests::{Kind, recorded};
+use lakebed_tests::requests::{Kind, Requests, recorded};
+use lakebed_tests::sim::Rng;
 use lakebed_txlog::env::SystemEnv;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 
@@ -125,4 +128,60 @@ async fn a_filtered_scan_fetches_the_pages_that_may_match_and_no_others() {
         assert_eq!(beside.len(), 1, "footer and page indexes come together, once: {beside:?}");
         assert_eq!(beside[0], size - FOOTER_GUESS_BYTES..size);
     }
+}
+
+/// Bytes of the files' only rows, of which no two compress.
+const IMAGE_BYTES: usize = 8 << 20;
+const IMAGES: u64 = 20;
+/// What may wait to be taken.
+const AHEAD_BYTES: u64 = 32 << 20;
+
+/// Waits until nothing more is asked for; the bytes that were.
+async fn settled(requests: &Requests) -> u64 {
+    let mut read = 0;
+    loop {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let more: Vec<Range<u64>> = requests.take().into_iter().filter_map(|request| request.range).collect();
+        if more.is_empty() {
+            return read;
+        }
+        read += length(&more);
+    }
+}
+
+#[tokio::test]
+async fn a_scan_reads_no_more_ahead_than_may_wait_and_all_in_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = TableUrl::parse(folder.path().join("t").to_str().unwrap()).unwrap();
+    let env = SystemEnv::shared();
+    let store = TableStore::create(&url, &StoreSettings::default(), &env).unwrap();
+    let image = |number: u64| -> RecordBatch {
+        let mut rng = Rng::new(number);
+        let bytes: Vec<u8> = (0..IMAGE_BYTES / 8).flat_map(|_| rng.draw().to_le_bytes()).collect();
+        let column: ArrayRef = Arc::new(BinaryArray::from_iter_values([bytes]));
+        RecordBatch::try_from_iter([("image", column)]).unwrap()
+    };
+    let table = CreateTable::of_arrow(&image(0).schema()).unwrap().create_in(store, env).await.unwrap();
+    for number in 0..IMAGES {
+        table.append_batches(vec![image(number)], &AppendOptions::default()).await.unwrap();
+    }
+    let (store, requests) = recorded(table.store());
+    let table = Table::open_with(store, SystemEnv::shared()).await.unwrap();
+    let _ = requests.take();
+    let mut rows = table.scan(&table.snapshot(), &ScanRequest::default()).await.unwrap().stream;
+    let first = rows.try_next().await.unwrap().unwrap();
+
+    let image_bytes = IMAGE_BYTES as u64;
+    let read = settled(&requests).await;
+    // What was taken, what waits, and a batch that each partition holds.
+    let partitions = std::thread::available_parallelism().unwrap().get() as u64;
+    let bound = image_bytes + AHEAD_BYTES + partitions * image_bytes + IMAGES * FOOTER_GUESS_BYTES;
+    println!("read before a second batch is taken: {read} of {} bytes, {bound} at most", IMAGES * image_bytes);
+    assert!(read <= bound, "{read} bytes are read ahead");
+    assert!(partitions > 8 || bound < IMAGES * image_bytes, "there is more to read");
+
+    let rest: Vec<RecordBatch> = rows.try_collect().await.unwrap();
+    let all = rest.iter().chain([&first]).map(RecordBatch::num_rows).sum::<usize>();
+    assert_eq!(all as u64, IMAGES);
+    assert!(settled(&requests).await + read >= IMAGES * image_bytes);
 }

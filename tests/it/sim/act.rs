@@ -103,7 +103,7 @@ pub(super) async fn scanned(table: &Table, version: Option<Version>, filter: Opt
 pub(super) type Read = Option<(Vec<i64>, Vec<i64>)>;
 
 /// One operation of the engine, from opening to what is done behind its commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Act {
     Create,
     Append,

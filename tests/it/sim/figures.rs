@@ -7,6 +7,8 @@ use std::fmt;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Figures {
     pub(super) runs: u64,
+    /// What runs left, where that is looked at once.
+    pub(super) states: u64,
     pub(super) faults: BTreeMap<&'static str, u64>,
     pub(super) outcomes: BTreeMap<&'static str, u64>,
 }
@@ -22,6 +24,7 @@ impl Figures {
 
     pub(super) fn add(&mut self, other: Figures) {
         self.runs += other.runs;
+        self.states += other.states;
         self.faults(other.faults);
         other.outcomes.into_iter().for_each(|(what, count)| *self.outcomes.entry(what).or_default() += count);
     }

@@ -1,6 +1,7 @@
 //! What does the store hold? Objects in memory, each request done at once and whole; and every commit that it ever held.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -48,6 +49,14 @@ impl Objects {
     /// Every object.
     pub fn iter(&self) -> impl Iterator<Item = (&Path, &Bytes)> {
         self.objects.iter().map(|(key, object)| (key, &object.bytes))
+    }
+
+    /// The same for the same bytes under the same keys, whenever they were put.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.iter().for_each(|object| object.hash(&mut hasher));
+        hasher.finish()
     }
 
     /// When an object was put, since the run began.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use stateright::{Model, Property};
 
 use super::broken;
-use super::memo::Memo;
+use super::memo::{Change, Memo};
 use super::moves::{Answer, Moves, Reading};
 use super::rules::{Outcome, Rules};
 use super::state::{Fate, NONE, Set, Stage, State, Stored, WRITERS, Writer};
@@ -65,8 +65,12 @@ pub(super) enum Reach {
     AllLand,
     /// A fence is a version.
     Fenced,
-    /// A transaction that was changed to follow another is a version.
+    /// A delete whose vectors were united with those of another is a version.
     United,
+    /// A compaction that took a delete along is a version.
+    TookAlong,
+    /// A delete that followed a compaction is a version.
+    Followed,
     /// A commit that isn't part of the table lies where log cleanup made a hole.
     InHole,
     /// A slow success is looked up.
@@ -81,7 +85,7 @@ pub(super) enum Reach {
 type Shown = fn(&Checked, &State) -> bool;
 
 impl Reach {
-    const ALL: [(Reach, &'static str, Shown); 12] = [
+    const ALL: [(Reach, &'static str, Shown); 14] = [
         (Reach::Committed, "committed", |model, s| model.reaches(Reach::Committed, s)),
         (Reach::AlreadyApplied, "already applied", |model, s| model.reaches(Reach::AlreadyApplied, s)),
         (Reach::Conflicted, "conflicted", |model, s| model.reaches(Reach::Conflicted, s)),
@@ -90,6 +94,8 @@ impl Reach {
         (Reach::AllLand, "all land", |model, s| model.reaches(Reach::AllLand, s)),
         (Reach::Fenced, "a fence stands", |model, s| model.reaches(Reach::Fenced, s)),
         (Reach::United, "vectors united", |model, s| model.reaches(Reach::United, s)),
+        (Reach::TookAlong, "a compaction took a delete along", |model, s| model.reaches(Reach::TookAlong, s)),
+        (Reach::Followed, "a delete followed a compaction", |model, s| model.reaches(Reach::Followed, s)),
         (Reach::InHole, "landed in a hole", |model, s| model.reaches(Reach::InHole, s)),
         (Reach::Verified, "a slow success is looked up", |model, s| model.reaches(Reach::Verified, s)),
         (Reach::Cleaned, "a name is cleaned up", |model, s| model.reaches(Reach::Cleaned, s)),
@@ -153,7 +159,9 @@ impl Checked {
             Reach::Fenced => {
                 s.log[1..].iter().any(|commit| *commit != NONE && self.memo().written(*commit).txn == NONE)
             }
-            Reach::United => self.memo().is_united(s.truth),
+            Reach::United => self.memo().has_changed(s.truth, Change::United, false),
+            Reach::TookAlong => self.memo().has_changed(s.truth, Change::Moved, true),
+            Reach::Followed => self.memo().has_changed(s.truth, Change::Moved, false),
             Reach::InHole => self.memo().has_stray(s),
             Reach::Vacuumed => self.memo().has_lost_first(s),
         };
@@ -342,13 +350,16 @@ impl Model for Checked {
 }
 
 impl Memo {
-    /// Whether a transaction in the history was changed to follow another.
-    fn is_united(&self, tip: u32) -> bool {
+    /// Whether a transaction in the history, a compaction or another, was changed so to follow others.
+    fn has_changed(&self, tip: u32, change: Change, rearranges: bool) -> bool {
         let mut at = tip;
         while at != NONE {
             let written = self.written(self.version(at).commit);
-            if written.txn != NONE && self.planned(written.txn).united {
-                return true;
+            if written.txn != NONE {
+                let planned = self.planned(written.txn);
+                if planned.change == change && planned.op.rearranges() == rearranges {
+                    return true;
+                }
             }
             at = self.version(at).parent;
         }

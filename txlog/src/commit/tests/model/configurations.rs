@@ -64,7 +64,7 @@ pub(super) fn check(with: Configuration) -> usize {
     states
 }
 
-const OPS: [Op; 6] = [Op::Append(1), Op::Delete(1), Op::Delete(2), Op::Overwrite, Op::Compact, Op::Copy];
+const OPS: [Op; 6] = [Op::Append(1), Op::Delete(1), Op::Delete(2), Op::Overwrite, Op::Move, Op::Copy];
 
 /// How much is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,10 +87,18 @@ fn races(form: Form) -> Configuration {
     let starts: &[Start] =
         form.of(&[Start::TwoFiles, Start::OneFile], &[Start::TwoFiles, Start::OneFile, Start::Deleted]);
     let mut ops = OPS.to_vec();
-    ops.extend(form.of(&[][..], &[Op::Append(2), Op::Delete(3)]));
+    ops.extend(form.of(&[Op::Compact][..], &[Op::Compact, Op::Append(2), Op::Delete(3)]));
     Configuration {
         faults: form.of(1, 2),
-        reaches: &[Reach::Committed, Reach::Conflicted, Reach::Failed, Reach::AllLand, Reach::United],
+        reaches: &[
+            Reach::Committed,
+            Reach::Conflicted,
+            Reach::Failed,
+            Reach::AllLand,
+            Reach::United,
+            Reach::TookAlong,
+            Reach::Followed,
+        ],
         ..Configuration::of("races", starts, threes(&ops))
     }
 }
@@ -128,7 +136,7 @@ fn cleanup(form: Form) -> Configuration {
 
 /// Files that are uploaded, removed, left behind and vacuumed.
 fn vacuum(form: Form) -> Configuration {
-    let ops = [Op::Append(1), Op::Delete(1), Op::Delete(2), Op::Overwrite, Op::Compact];
+    let ops = [Op::Append(1), Op::Delete(1), Op::Delete(2), Op::Overwrite, Op::Move];
     Configuration {
         faults: 1,
         patience: form.of(Patience::Endless, Patience::Ends),
@@ -142,7 +150,7 @@ fn vacuum(form: Form) -> Configuration {
 /// Log cleanup and vacuum beside three writers.
 fn care(form: Form) -> Configuration {
     let others = [[vec![Op::Delete(1)], vec![Op::Overwrite], vec![Op::Append(2)]]];
-    let mut programs = vec![[vec![Op::Delete(1)], vec![Op::Compact], vec![Op::Delete(2)]]];
+    let mut programs = vec![[vec![Op::Delete(1)], vec![Op::Move], vec![Op::Delete(2)]]];
     programs.extend(form.of(&others[..0], &others).to_vec());
     Configuration {
         faults: form.of(0, 1),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::broken;
-use super::memo::{Memo, Planned, Resolved, TableAt};
+use super::memo::{Change, Memo, Planned, Resolved, TableAt};
 use super::rules::FileKind;
 use super::state::{NONE, VERSIONS};
 use super::table::{Author, Naive, Row, Start};
@@ -12,7 +12,7 @@ use crate::conflict::{Known, Rebase, Verdict, Why, Winner};
 use crate::name::LogName;
 use crate::segment::{ListedFile, plan};
 use crate::snapshot::Snapshot;
-use crate::transaction::Isolation;
+use crate::transaction::{Isolation, Transaction};
 use crate::version::{TimestampMs, Version};
 
 /// Where a replay begins, and the versions of the commits after it.
@@ -217,7 +217,12 @@ impl Memo {
         let transaction = (self.rules.apply)(rebase, &ours.transaction, &stored).unwrap();
         let mut files = ours.files.clone();
         files.extend(stored.iter().map(|descriptor| self.vector_file(descriptor)));
-        self.add_planned(Planned { transaction, files, united: true, ..ours })
+        let added = |of: &Transaction| of.adds().map(|add| add.path.clone()).collect::<BTreeSet<_>>();
+        let change = match added(&ours.transaction) == added(&transaction) && rebase.carry.is_empty() {
+            true => Change::United,
+            false => Change::Moved,
+        };
+        self.add_planned(Planned { transaction, files, change: change.max(ours.change), ..ours })
     }
 
     /// The last look before a put that followed others.

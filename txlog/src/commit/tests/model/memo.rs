@@ -29,8 +29,19 @@ pub(super) struct Planned {
     pub(super) chosen: BTreeSet<Row>,
     /// The files that it wrote.
     pub(super) files: BTreeSet<u32>,
-    /// Whether it was changed to follow another.
-    pub(super) united: bool,
+    /// How it was changed to follow others.
+    pub(super) change: Change,
+}
+
+/// How a transaction was changed to follow others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Change {
+    #[default]
+    None,
+    /// Vectors of the same files are united.
+    United,
+    /// What is deleted, by it or by others, stands elsewhere since.
+    Moved,
 }
 
 /// A commit as its file has it.

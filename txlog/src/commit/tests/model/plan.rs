@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::LONG_TIME;
-use super::memo::{Memo, Planned};
+use super::memo::{Change, Memo, Planned};
 use super::rules::FileKind;
 use super::table::{Author, KEY, Op, Row, Start};
 use crate::action::{Action, Add, Metadata, Protocol};
 use crate::dv::DeletionVector;
 use crate::predicate::Predicate;
 use crate::schema::{ColumnPath, DataType, StructField, StructType};
-use crate::transaction::{Isolation, Kind, Reads, RowsRead, Transaction, TxnUpdate};
+use crate::transaction::{Isolation, Kind, MovedFrom, MovedTo, Moves, Reads, RowsRead, Transaction, TxnUpdate};
 
 /// The promotion.
 pub(super) const APP: &str = "promotion";
@@ -21,7 +21,7 @@ impl Op {
             Op::Append(_) | Op::Copy | Op::Promote(_) | Op::PromoteAgain(_) => Kind::Append,
             Op::Delete(_) => Kind::Delete,
             Op::Overwrite => Kind::Overwrite,
-            Op::Compact => Kind::Rearrange,
+            Op::Move | Op::Compact => Kind::Rearrange,
         }
     }
 
@@ -33,7 +33,7 @@ impl Op {
             Op::Delete(key) => Some(of_key(key)),
             Op::Copy => Some(of_key(KEY)),
             Op::Overwrite => Some(Reads::table()),
-            Op::Compact => Some(Reads::nothing()),
+            Op::Move | Op::Compact => Some(Reads::nothing()),
         }
     }
 }
@@ -76,7 +76,7 @@ impl Memo {
             return None;
         }
         let worth = files.len() > 1 || files.iter().any(|add| add.deletion_vector.is_some());
-        if op == Op::Compact && !worth {
+        if op.rearranges() && !worth {
             return None;
         }
         let draft = self.drafted(op, by, &files, standing.unwrap_or(0), day);
@@ -84,7 +84,7 @@ impl Memo {
             return None;
         }
         let mut transaction = Transaction::new(op.kind(), "");
-        transaction.isolation = if op == Op::Compact { Isolation::Snapshot } else { self.isolation };
+        transaction.isolation = if op.rearranges() { Isolation::Snapshot } else { self.isolation };
         match op {
             Op::Promote(to) => transaction.txns.push(TxnUpdate { app_id: APP.into(), version: to, base: standing }),
             Op::PromoteAgain(to) => transaction.txns.push(TxnUpdate { app_id: APP.into(), version: to, base: None }),
@@ -102,11 +102,14 @@ impl Memo {
         if !draft.rows.is_empty() {
             let path = format!("w{}-{}-{}", by.writer, by.seq, self.planned.len());
             written.insert(self.file(&path, FileKind::Rows));
-            transaction.push(Action::Add(Add { data_change: op != Op::Compact, ..self.add(&path, draft.rows) }));
+            if op == Op::Move {
+                transaction.moves.push(self.moved(&files, &path, draft.rows.len()));
+            }
+            transaction.push(Action::Add(Add { data_change: !op.rearranges(), ..self.add(&path, draft.rows) }));
         }
         transaction.reads = draft.reads;
         let transaction = (self.rules.planned)(transaction);
-        Some(Planned { transaction, op, by, day, chosen: draft.chosen, files: written, united: false })
+        Some(Planned { transaction, op, by, day, chosen: draft.chosen, files: written, change: Change::None })
     }
 
     fn drafted(&self, op: Op, by: Author, files: &[Add], standing: i64, day: u8) -> Draft {
@@ -125,7 +128,7 @@ impl Memo {
             let matching: DeletionVector =
                 live.iter().filter(|(_, row)| effect.gone.contains(row)).map(|(at, _)| *at).collect();
             match op {
-                Op::Compact => {
+                Op::Move | Op::Compact => {
                     draft.depend_on(&add.path, RowsRead::All);
                     let live = live.iter().map(|(_, row)| *row).collect();
                     draft.rows.extend((self.rules.rewritten)(live, &self.contents[&add.path]));
@@ -150,6 +153,16 @@ impl Memo {
             }
         }
         draft
+    }
+
+    /// That the live rows of these files are those of another.
+    fn moved(&self, files: &[Add], to: &str, num_records: usize) -> Moves {
+        let from = files.iter().map(|add| MovedFrom {
+            path: add.path.clone(),
+            num_records: self.contents[&add.path].len() as u64,
+            deletion_vector: add.deletion_vector.clone(),
+        });
+        Moves { from: from.collect(), to: vec![MovedTo { path: to.into(), num_records: num_records as u64 }] }
     }
 
     /// A file of these rows.

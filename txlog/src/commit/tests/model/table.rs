@@ -32,7 +32,9 @@ pub(super) enum Op {
     Delete(i32),
     /// Puts a row of key 1 in place of all.
     Overwrite,
-    /// Puts the rows of all files into one.
+    /// Puts the rows of all files into one, and says where each went.
+    Move,
+    /// The same, and says nothing.
     Compact,
     /// Adds a row of key 1 where there is one, which it only reads.
     Copy,
@@ -61,6 +63,13 @@ pub(super) struct Effect {
     pub(super) added: Vec<Row>,
 }
 
+impl Op {
+    /// Whether it changes no row.
+    pub(super) fn rearranges(self) -> bool {
+        matches!(self, Op::Move | Op::Compact)
+    }
+}
+
 impl Naive {
     pub(super) fn effect(&self, op: Op, by: Author) -> Effect {
         let of_key = |key: i32| self.rows.iter().copied().filter(move |row| row.1 == key);
@@ -68,7 +77,7 @@ impl Naive {
             Op::Append(key) => (BTreeSet::new(), vec![(by.row_id(), key)]),
             Op::Delete(key) => (of_key(key).collect(), vec![]),
             Op::Overwrite => (self.rows.iter().copied().collect(), vec![(by.row_id(), KEY)]),
-            Op::Compact => (BTreeSet::new(), vec![]),
+            Op::Move | Op::Compact => (BTreeSet::new(), vec![]),
             Op::Copy => (BTreeSet::new(), of_key(KEY).next().map(|_| (by.row_id(), KEY)).into_iter().collect()),
             Op::Promote(to) => (BTreeSet::new(), promoted(self.progress, to)),
             Op::PromoteAgain(to) => (BTreeSet::new(), promoted(0, to)),

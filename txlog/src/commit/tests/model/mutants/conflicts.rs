@@ -250,6 +250,29 @@ pub(super) const MUTANTS: &[Mutant] = &[
         found_by: broken::LIVE,
     },
     Mutant {
+        fault: "a compaction writes files in another order than it says",
+        put: |rules| {
+            rules.planned = |mut transaction| {
+                transaction.moves.iter_mut().for_each(|moved| moved.from.reverse());
+                transaction
+            };
+        },
+        place: Place::MoveDelete,
+        found_by: broken::SERIAL,
+    },
+    Mutant {
+        fault: "what was deleted meanwhile isn't taken along by a compaction",
+        put: |rules| rules.resolve = |ours, winner| accepted(ours, winner, |rebase| rebase.carry.clear()),
+        place: Place::MoveDelete,
+        found_by: broken::SERIAL,
+    },
+    Mutant {
+        fault: "a delete has nothing to do in the files that its rows went to",
+        put: |rules| rules.resolve = |ours, winner| accepted(ours, winner, |rebase| rebase.unite.clear()),
+        place: Place::MoveDelete,
+        found_by: broken::SERIAL,
+    },
+    Mutant {
         fault: "the first winner is skipped",
         put: |rules| rules.resolves = |at, _| at > 0,
         place: Place::AppendDelete,

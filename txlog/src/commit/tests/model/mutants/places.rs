@@ -19,6 +19,7 @@ pub(super) enum Place {
     DeletesOfOneFile,
     DeletesInTurn,
     DeletesAndAppend,
+    MoveDelete,
     AppendsAndDelete,
     OverwriteAppend,
     OverwriteDelete,
@@ -58,7 +59,11 @@ impl Place {
 
     fn start(self) -> Start {
         match self {
-            Place::CompactCompact | Place::CompactDelete | Place::CompactOverwrite | Place::Vacuumed => Start::TwoFiles,
+            Place::CompactCompact
+            | Place::CompactDelete
+            | Place::CompactOverwrite
+            | Place::MoveDelete
+            | Place::Vacuumed => Start::TwoFiles,
             Place::Vector => Start::Deleted,
             _ => Start::OneFile,
         }
@@ -78,6 +83,7 @@ impl Place {
             Place::DeletesOfOneFile => program(Place::D1, Place::D2, NONE),
             Place::DeletesInTurn => program(&[Op::Delete(1), Op::Delete(2)], NONE, NONE),
             Place::DeletesAndAppend => program(Place::D1, Place::D2, Place::A2),
+            Place::MoveDelete => program(&[Op::Move], Place::D1, NONE),
             Place::AppendsAndDelete => program(Place::A1, Place::A2, Place::D1),
             Place::OverwriteAppend => program(&[Op::Overwrite], Place::A1, NONE),
             Place::OverwriteDelete => program(&[Op::Overwrite], Place::D1, NONE),

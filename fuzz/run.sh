@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Feeds the fuzz targets, or those that are named: all seeds, then inputs made of them for a while.
+# Feeds the fuzz targets, or those that are named: all seeds, then inputs made of them for a while; as many at once as
+# there are cores.
 # Usage: fuzz/run.sh [TARGET...]
 #
 # LAKEBED_FUZZ_SECONDS: how long for each target; by default 4, with LAKEBED_SOAK=1 ten minutes. In the short form the inputs
@@ -19,24 +20,34 @@ fuzz() { cargo fuzz "$1" --sanitizer none --target-dir "${LAKEBED_FUZZ_TARGET:-$
 
 cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml > /dev/null
 fuzz build
-failed=() found=$cache/corpus order=()
-if [ -z "${LAKEBED_SOAK:-}" ]; then
-    found=$(mktemp -d) order=(-seed=1)
-    trap 'rm -rf "$found"' EXIT
-fi
-for target in "${targets[@]}"; do
-    corpus=$found/$target log=$cache/$target.log
+found=$cache/corpus order=() results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+[ -n "${LAKEBED_SOAK:-}" ] || { found=$results/corpus order=(-seed=1); }
+
+# A file of its own in $results for each target that did not hold.
+feed() {
+    local target=$1 corpus=$found/$1 log=$cache/$1.log
     mkdir -p "$corpus"
     if fuzz run "$target" "$corpus" "fuzz/seeds/$target" -- "${order[@]}" -max_total_time="$seconds" -max_len=65536 -timeout=60 \
         -rss_limit_mb=6144 -dict=fuzz/words.dict -print_final_stats=1 -verbosity=1 > "$log" 2>&1; then
+        local executed reached
         executed=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
         reached=$(sed -n 's/.* cov: \([0-9]*\) ft: \([0-9]*\) corp: \([0-9]*\).*/\1 edges, \2 features, \3 inputs/p' "$log" | tail -1)
         echo "fuzz: $target: $executed runs, $reached"
     else
-        failed+=("$target")
+        touch "$results/$target.failed"
         grep -v '^#' "$log" | tail -60
         echo "fuzz: $target FAILED: the whole is in $log"
     fi
+}
+
+cores=$(nproc) fed=0
+for target in "${targets[@]}"; do
+    [ "$fed" -lt "$cores" ] || wait -n
+    fed=$((fed + 1))
+    feed "$target" &
 done
-[ ${#failed[@]} -eq 0 ] || { echo "fuzz: failed: ${failed[*]}" >&2 && exit 1; }
+wait
+failed=$(find "$results" -name '*.failed' -printf '%f ' | sed 's/\.failed//g')
+[ -z "$failed" ] || { echo "fuzz: failed: $failed" >&2 && exit 1; }
 echo "fuzz: ${#targets[@]} targets held, $seconds s each"

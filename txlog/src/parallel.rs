@@ -1,5 +1,6 @@
 //! How is work on independent parts spread over the processor's cores?
 
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
@@ -17,7 +18,7 @@ const MAX_THREADS: usize = 8;
 /// Those of `work`.
 ///
 /// # Panics
-/// Where `work` does.
+/// Where `work` does, with its words.
 pub(crate) fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
     if count <= 1 || is_alone() {
         return (0..count).map(work).collect();
@@ -43,12 +44,13 @@ pub(crate) fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> Result<
             }
         }
     };
-    // A scope panics when one of its threads did.
     thread::scope(|scope| {
-        (1..threads).for_each(|_| {
-            scope.spawn(take_parts);
-        });
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(take_parts)).collect();
         take_parts();
+        for other in others {
+            // A scope would panic too, and not say why.
+            other.join().unwrap_or_else(|panic| resume_unwind(panic));
+        }
     });
     // Parts behind a failed one may be missing: every part before it was taken, and has ended.
     done.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().map_while(|part| part).collect()
@@ -71,6 +73,20 @@ mod tests {
         let failing = |part: usize| if part % 10 == 7 { Err(Error::invalid(format!("part {part}"))) } else { Ok(part) };
         for _ in 0..50 {
             assert!(in_parallel(100, failing).unwrap_err().to_string().contains("part 7"));
+        }
+    }
+
+    #[test]
+    fn a_panic_keeps_its_words_whichever_thread_it_is_on() {
+        let said = |part: usize| -> Result<usize> {
+            if part == 7 {
+                panic!("no such level: {part}");
+            }
+            Ok(part)
+        };
+        for _ in 0..50 {
+            let panic = std::panic::catch_unwind(|| in_parallel(100, said)).unwrap_err();
+            assert_eq!(panic.downcast_ref::<String>().map(String::as_str), Some("no such level: 7"));
         }
     }
 }

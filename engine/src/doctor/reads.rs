@@ -119,7 +119,7 @@ async fn compare_ranges(ground: &Ground, key: &Path, body: &Bytes) -> object_sto
         }
     }
     let several: Vec<Range<u64>> = bounded.iter().map(|range| range.start as u64..range.end as u64).collect();
-    let found = ground.store().data().get_ranges(key, &several).await?;
+    let found = ground.store().ranges(key, &several).await?;
     let expected: Vec<Bytes> = bounded.iter().map(|range| body.slice(range.clone())).collect();
     Ok((found != expected).then(|| "several ranges of an object came back as other bytes".to_owned()))
 }

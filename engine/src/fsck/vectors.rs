@@ -7,7 +7,6 @@ use lakebed_txlog::action::Add;
 use lakebed_txlog::dv::{DeletionVector, FileSlice, Stored, locate};
 use lakebed_txlog::path::DataLocation;
 use lakebed_txlog::{Error, ErrorKind, Result};
-use object_store::ObjectStore;
 
 use super::finding::{Finding, Findings, Kind, Severity};
 use super::listing::Listing;
@@ -88,7 +87,7 @@ async fn of_file(store: &TableStore, listing: &Listing, path: &str, vectors: &[V
     }
     let key = store.key(path)?;
     let ranges: Vec<_> = readable.iter().map(|vector| vector.slice.range.clone()).collect();
-    let read = store.data().get_ranges(&key, &ranges).await;
+    let read = store.ranges(&key, &ranges).await;
     let read = read.map_err(|e| store.error(e, "reading deletion vectors", &key))?;
     for (vector, bytes) in readable.into_iter().zip(read) {
         match vector.slice.decode(&bytes) {

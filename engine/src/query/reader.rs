@@ -288,7 +288,7 @@ impl AsyncFileReader for DataFile {
                 let kept = ranges.iter().zip(kept);
                 return kept.map(|(range, bytes)| self.checked(&end, range.start, bytes)).collect();
             }
-            let got = self.files.store.data().get_ranges(&self.path, &ranges).await;
+            let got = self.files.store.ranges(&self.path, &ranges).await;
             let got = got.map_err(|e| external(self.files.error(e, &self.path)))?;
             for (range, bytes) in ranges.iter().zip(&got) {
                 if bytes.len() as u64 != range.end - range.start {

@@ -49,7 +49,7 @@ fn belongs_to(error: Error, add: &Add) -> Error {
 
 async fn fetch(store: &TableStore, key: Path, slices: Vec<(usize, FileSlice)>) -> Result<Vec<(usize, DeletionVector)>> {
     let ranges: Vec<_> = slices.iter().map(|(_, slice)| slice.range.clone()).collect();
-    let fetched = store.data().get_ranges(&key, &ranges).await.map_err(|e| {
+    let fetched = store.ranges(&key, &ranges).await.map_err(|e| {
         let error = store.error(e, "reading a deletion vector", &key);
         let lost = "without it the deleted rows can't be told from the others: restore the file, or an earlier version";
         match error.kind() {

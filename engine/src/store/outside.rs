@@ -17,6 +17,8 @@ use object_store::{
     PutOptions, PutPayload, PutResult,
 };
 
+use super::table::near_ranges;
+
 /// The first part of keys that stand for files outside. No key of the table itself begins with it.
 pub(super) const OUTSIDE: &str = "_lakebed_outside";
 
@@ -106,7 +108,7 @@ impl ObjectStore for Routed {
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> object_store::Result<Vec<Bytes>> {
         match self.outside(location) {
-            Some((store, key)) => store.get_ranges(&key, ranges).await,
+            Some((store, key)) => near_ranges(store.as_ref(), &key, ranges).await,
             None => self.table.get_ranges(location, ranges).await,
         }
     }

@@ -1,12 +1,14 @@
 //! A table's place, opened: its two store clients and its root within them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use lakebed_txlog::env::Env;
 use lakebed_txlog::path::DataLocation;
 use lakebed_txlog::{Error, Result};
-use object_store::ObjectStore;
 use object_store::path::Path;
+use object_store::{OBJECT_STORE_COALESCE_DEFAULT, ObjectStore, ObjectStoreExt, coalesce_ranges};
 
 use super::local::DurableLocal;
 use super::outside::{Allowed, OUTSIDE, Routed};
@@ -69,6 +71,18 @@ impl TableStore {
     #[must_use]
     pub fn data(&self) -> &Arc<dyn ObjectStore> {
         &self.data
+    }
+
+    /// Ranges of a data file; near ones come in one request, but in a folder. A range that the file ends in or before is
+    /// short, or an error: whoever asks looks at the lengths.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn ranges(&self, key: &Path, ranges: &[Range<u64>]) -> object_store::Result<Vec<Bytes>> {
+        match self.url.place() {
+            Place::Local(_) => self.data.get_ranges(key, ranges).await,
+            _ => near_ranges(self.data.as_ref(), key, ranges).await,
+        }
     }
 
     /// For commits: no request is sent twice.
@@ -160,5 +174,34 @@ impl TableStore {
             Place::Local(_) => return Err(Error::bug("a local place has no remote store").table(url.to_string())),
         };
         Ok(TableStore::over(url.clone(), data, commits, prefix.clone()))
+    }
+}
+
+/// Ranges of an object; near ones come in one request. `object_store`'s own way of it panics where an object ends before
+/// a range begins that came in one request with others.
+pub(super) async fn near_ranges(
+    store: &dyn ObjectStore,
+    key: &Path,
+    ranges: &[Range<u64>],
+) -> object_store::Result<Vec<Bytes>> {
+    let whole = |range: Range<u64>| async move {
+        let wanted = range.end - range.start;
+        match store.get_range(key, range).await {
+            Ok(bytes) if bytes.len() as u64 == wanted => Ok(bytes),
+            Ok(_) => Err(None),
+            Err(error) => Err(Some(error)),
+        }
+    };
+    match coalesce_ranges(ranges, whole, OBJECT_STORE_COALESCE_DEFAULT).await {
+        Ok(fetched) => Ok(fetched),
+        Err(Some(error)) => Err(error),
+        // Each by itself: the store says what it has of it.
+        Err(None) => {
+            let mut each = Vec::with_capacity(ranges.len());
+            for range in ranges {
+                each.push(store.get_range(key, range.clone()).await?);
+            }
+            Ok(each)
+        }
     }
 }

@@ -141,9 +141,9 @@ async fn an_object_is_replaced_and_read_in_ranges(table: &TableStore) {
     }
     assert_eq!(table.data().head(&key).await.unwrap().size, 10);
     assert_eq!(table.data().get_range(&key, 2..5).await.unwrap(), "234");
-    let ranges = table.data().get_ranges(&key, &[0..1, 8..10]).await.unwrap();
+    let ranges = table.ranges(&key, &[0..1, 8..10]).await.unwrap();
     assert_eq!(ranges, ["0", "89"]);
-    match table.data().get_ranges(&key, &[0..1, 20..30]).await {
+    match table.ranges(&key, &[0..1, 20..30]).await {
         Ok(ranges) => assert_eq!(ranges, ["0", ""], "there is nothing"),
         Err(error) => assert!(!matches!(error, object_store::Error::NotFound { .. }), "{error}"),
     }
@@ -179,7 +179,7 @@ async fn what_is_not_there_is_said_to_be_missing(table: &TableStore) {
     let missing = table.data().get(&key).await.unwrap_err();
     let error = table.error(missing, "reading a data file", &key);
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    let ranges = table.data().get_ranges(&key, &[0..1, 2..3]).await;
+    let ranges = table.ranges(&key, &[0..1, 2..3]).await;
     assert!(matches!(ranges, Err(object_store::Error::NotFound { .. })), "{ranges:?}");
     assert_eq!(error.at_path(), Some(key.as_ref()));
     assert_eq!(error.table_name(), Some(table.url().to_string().as_str()));

@@ -73,11 +73,11 @@ impl TableStore {
         &self.data
     }
 
-    /// Ranges of a data file; near ones come in one request, but in a folder. A range that the file ends in or before is
-    /// short, or an error: whoever asks looks at the lengths.
+    /// Ranges of a file of data or vectors; but in a folder, near ones come in one request. What a file that was cut lacks
+    /// of a range is missing: whoever asks looks at the lengths.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Those of the store, which may say so where all ranges of a request lie behind the file's end.
     pub async fn ranges(&self, key: &Path, ranges: &[Range<u64>]) -> object_store::Result<Vec<Bytes>> {
         match self.url.place() {
             Place::Local(_) => self.data.get_ranges(key, ranges).await,
@@ -195,11 +195,12 @@ pub(super) async fn near_ranges(
     match coalesce_ranges(ranges, whole, OBJECT_STORE_COALESCE_DEFAULT).await {
         Ok(fetched) => Ok(fetched),
         Err(Some(error)) => Err(error),
-        // Each by itself: the store says what it has of it.
         Err(None) => {
+            let size = store.head(key).await?.size;
             let mut each = Vec::with_capacity(ranges.len());
             for range in ranges {
-                each.push(store.get_range(key, range.clone()).await?);
+                let there = range.start..range.end.min(size);
+                each.push(if there.is_empty() { Bytes::new() } else { store.get_range(key, there).await? });
             }
             Ok(each)
         }

@@ -1,13 +1,14 @@
-//! Data files of several parts, on every store.
+//! Data files of several parts, and files of several vectors, on every store.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::Int64Type;
 use futures::{StreamExt, TryStreamExt, stream};
-use lakebed::Error;
+use lakebed::query::ScanRequest;
 use lakebed::store::TableStore;
 use lakebed::write::{DataFiles, TableLayout, WriteOptions, write_stream};
+use lakebed::{AppendOptions, CommitOptions, CreateTable, Error, ErrorKind, Table};
 use lakebed_txlog::action::Metadata;
 use lakebed_txlog::env::SystemEnv;
 use lakebed_txlog::path::DataLocation;
@@ -38,7 +39,11 @@ macro_rules! on_every_store {
     };
 }
 
-on_every_store! { large_files_come_back_whole, a_failed_write_leaves_nothing }
+on_every_store! {
+    large_files_come_back_whole,
+    a_failed_write_leaves_nothing,
+    a_file_of_vectors_that_was_cut_is_damaged,
+}
 
 /// Numbers that hardly compress, so that files have several parts.
 fn numbers(batch: u64) -> RecordBatch {
@@ -88,4 +93,31 @@ async fn a_failed_write_leaves_nothing(table: &TableStore) {
     }
     let left: Vec<_> = table.data().list(Some(table.root())).try_collect().await.unwrap();
     panic!("{left:?}");
+}
+
+/// Pitfall D1. Both vectors come in one request, and the file ends before the second begins.
+async fn a_file_of_vectors_that_was_cut_is_damaged(store: &TableStore) {
+    let rows = |from: i64| -> RecordBatch {
+        let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(from..from + 10));
+        RecordBatch::try_from_iter([("id", ids)]).unwrap()
+    };
+    let create = CreateTable::of_arrow(&rows(0).schema()).unwrap();
+    let table = create.create_in(store.clone(), SystemEnv::shared()).await.unwrap();
+    for from in [0, 100] {
+        table.append_batches(vec![rows(from)], &AppendOptions::default()).await.unwrap();
+    }
+    table.delete("id = 3 OR id = 103", &CommitOptions::default()).await.unwrap();
+    table.settle().await;
+
+    let objects: Vec<_> = store.data().list(Some(store.root())).try_collect().await.unwrap();
+    let mut vectors = objects.iter().filter(|object| object.location.filename().is_some_and(|n| n.ends_with(".bin")));
+    let key = &vectors.next().unwrap().location;
+    assert!(vectors.next().is_none(), "one file has both");
+    let bytes = store.data().get(key).await.unwrap().bytes().await.unwrap();
+    store.data().put(key, bytes.slice(..8).into()).await.unwrap();
+
+    let cold = Table::open_with(store.clone(), SystemEnv::shared()).await.unwrap();
+    let error = cold.scan(&cold.snapshot(), &ScanRequest::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(error.to_string().contains(".bin"), "{error}");
 }

@@ -24,7 +24,7 @@ found=$cache/corpus order=() results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 [ -n "${LAKEBED_SOAK:-}" ] || { found=$results/corpus order=(-seed=1); }
 
-# A file of its own in $results for each target that did not hold.
+# A file of its own in $results for each target that held.
 feed() {
     local target=$1 corpus=$found/$1 log=$cache/$1.log
     mkdir -p "$corpus"
@@ -34,8 +34,8 @@ feed() {
         executed=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
         reached=$(sed -n 's/.* cov: \([0-9]*\) ft: \([0-9]*\) corp: \([0-9]*\).*/\1 edges, \2 features, \3 inputs/p' "$log" | tail -1)
         echo "fuzz: $target: $executed runs, $reached"
+        touch "$results/$target.held"
     else
-        touch "$results/$target.failed"
         grep -v '^#' "$log" | tail -60
         echo "fuzz: $target FAILED: the whole is in $log"
     fi
@@ -43,11 +43,14 @@ feed() {
 
 cores=$(nproc) fed=0
 for target in "${targets[@]}"; do
-    [ "$fed" -lt "$cores" ] || wait -n
+    [ "$fed" -lt "$cores" ] || wait -n || true
     fed=$((fed + 1))
     feed "$target" &
 done
 wait
-failed=$(find "$results" -name '*.failed' -printf '%f ' | sed 's/\.failed//g')
-[ -z "$failed" ] || { echo "fuzz: failed: $failed" >&2 && exit 1; }
+failed=
+for target in "${targets[@]}"; do
+    [ -e "$results/$target.held" ] || failed+=" $target"
+done
+[ -z "$failed" ] || { echo "fuzz: failed:$failed" >&2 && exit 1; }
 echo "fuzz: ${#targets[@]} targets held, $seconds s each"

@@ -51,7 +51,7 @@ fuzz: ## feed every parser hostile input, some seconds each; LAKEBED_SOAK=1: ten
 
 soak: setup ## run the long forms of the random, crash and contention tests, and of the fuzz targets
 	cargo build -p lakebed-cli
-	LAKEBED_SOAK=1 cargo test --workspace
+	LAKEBED_SOAK=1 cargo test --workspace --no-fail-fast
 	LAKEBED_SOAK=1 $(MAKE) fuzz
 
 lint: ## check format, clippy, docs, licences, bans and sources

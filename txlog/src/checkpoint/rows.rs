@@ -98,16 +98,31 @@ fn deletion_vector(column: &ArrayRef) -> Result<DeletionVectorColumns> {
     // A descriptor is there exactly where its struct and its storage type are.
     let nulls = arrow::buffer::NullBuffer::union(rows.nulls(), storage_type.nulls());
     let (offsets, values, _) = storage_type.into_parts();
+    let path_or_inline_dv = typed::<StringArray>(field("pathOrInlineDv")?, &DataType::Utf8, "pathOrInlineDv")?;
+    let size_in_bytes = typed::<Int32Array>(field("sizeInBytes")?, &DataType::Int32, "sizeInBytes")?;
+    let cardinality = typed::<Int64Array>(field("cardinality")?, &DataType::Int64, "cardinality")?;
+    let required: [(&str, &dyn Array); 3] =
+        [("pathOrInlineDv", &path_or_inline_dv), ("sizeInBytes", &size_in_bytes), ("cardinality", &cardinality)];
+    for (name, values) in required {
+        let whole = match (values.nulls(), &nulls) {
+            (None, _) => true,
+            (Some(unknown), None) => unknown.null_count() == 0,
+            (Some(unknown), Some(nulls)) => nulls.contains(unknown),
+        };
+        if !whole {
+            return Err(missing("deletionVector", name));
+        }
+    }
     let offset = match rows.column_by_name("offset") {
         Some(offset) => typed::<Int32Array>(offset, &DataType::Int32, "offset")?,
         None => Int32Array::new_null(rows.len()),
     };
     Ok(DeletionVectorColumns {
         storage_type: StringArray::new(offsets, values, nulls),
-        path_or_inline_dv: typed::<StringArray>(field("pathOrInlineDv")?, &DataType::Utf8, "pathOrInlineDv")?,
+        path_or_inline_dv,
         offset,
-        size_in_bytes: typed::<Int32Array>(field("sizeInBytes")?, &DataType::Int32, "sizeInBytes")?,
-        cardinality: typed::<Int64Array>(field("cardinality")?, &DataType::Int64, "cardinality")?,
+        size_in_bytes,
+        cardinality,
     })
 }
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray, StructArray, new_null_array};
-use arrow::datatypes::DataType;
+use arrow::array::{Array, ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, StructArray, new_null_array};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Field, Fields};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -13,6 +14,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::action::{Action, Add, DeletionVectorDescriptor, DomainMetadata, Metadata, Protocol, Remove, Sidecar, Txn};
 use crate::cases::cases;
+use crate::error::ErrorKind;
 use crate::files::Files;
 use crate::replay::{Commit, State};
 use crate::snapshot::Snapshot;
@@ -271,30 +273,48 @@ fn reopened(contents: Contents, version: Version) -> Snapshot {
 const AS_JSON: &str = "delta.checkpoint.writeStatsAsJson";
 const AS_STRUCT: &str = "delta.checkpoint.writeStatsAsStruct";
 
+/// Whether a classic checkpoint of the commits is what they come to, one action after the other.
+fn classic_is_the_state(
+    wishes: Vec<Wish>,
+    as_struct: bool,
+    expired_before: i64,
+) -> std::result::Result<(), TestCaseError> {
+    let _alone = OneThread::begin();
+    let commits = commits(wishes, &[(AS_STRUCT, as_struct)]);
+    let mut expected = Content::default();
+    commits.iter().for_each(|commit| expected.take(commit, expired_before));
+    let snapshot = Snapshot::follow(None, &commits).unwrap();
+    let draft = Draft::of(&snapshot, TimestampMs(expired_before)).unwrap();
+    let again = reopened(classic(&draft), snapshot.version());
+    prop_assert_eq!(again.size_in_bytes(), expected.adds.values().map(|add| add.size).sum::<i64>());
+    prop_assert_eq!(Content::of(&again), expected);
+    Ok(())
+}
+
+// In two, that the long form keeps two cores busy: a million cases together.
 proptest! {
-    #![proptest_config(cases(300, 10_000))]
+    #![proptest_config(cases(150, 5_000, 500_000))]
 
     #[test]
     fn l2_l8_a_classic_checkpoint_is_the_state_of_its_commits(
         wishes in prop::collection::vec(wish(), 1..5),
-        as_struct in any::<bool>(),
         expired_before in 0..40_i64,
     ) {
-        let _alone = OneThread::begin();
-        let commits = commits(wishes, &[(AS_STRUCT, as_struct)]);
-        let mut expected = Content::default();
-        commits.iter().for_each(|commit| expected.take(commit, expired_before));
-        let snapshot = Snapshot::follow(None, &commits).unwrap();
-        let draft = Draft::of(&snapshot, TimestampMs(expired_before)).unwrap();
-        let again = reopened(classic(&draft), snapshot.version());
-        prop_assert_eq!(again.size_in_bytes(), expected.adds.values().map(|add| add.size).sum::<i64>());
-        prop_assert_eq!(Content::of(&again), expected);
+        classic_is_the_state(wishes, false, expired_before)?;
+    }
+
+    #[test]
+    fn l2_l8_a_classic_checkpoint_with_parsed_statistics_is_the_state_of_its_commits(
+        wishes in prop::collection::vec(wish(), 1..5),
+        expired_before in 0..40_i64,
+    ) {
+        classic_is_the_state(wishes, true, expired_before)?;
     }
 }
 
 proptest! {
-    // Five checkpoints each are written and read back.
-    #![proptest_config(cases(100, 2_000))]
+    // Five checkpoints each are written and read back, 15 ms a case.
+    #![proptest_config(cases(100, 2_000, 20_000))]
 
     #[test]
     fn classic_multi_part_and_v2_checkpoints_are_equal(
@@ -313,6 +333,53 @@ proptest! {
             // A checkpoint of a checkpoint says the same.
             let second = Draft::of(&other, TimestampMs(0)).unwrap();
             prop_assert_eq!(Content::of(&reopened(classic(&second), snapshot.version())), expected.clone());
+        }
+    }
+}
+
+/// Of two files with a vector, the second one's, or both ones', lack what a vector can't be without: no path, and a size of no
+/// bytes, would be taken for what the writer said.
+#[test]
+fn a_vector_in_a_checkpoint_is_whole_or_damage() {
+    type Vector = (Option<&'static str>, Option<i32>, Option<i64>);
+    const WHOLE: Vector = (Some("ab^-aqEH.-t@S}K{vb[*k^"), Some(40), Some(6));
+    let read = |vectors: [Option<Vector>; 3]| {
+        let text = |of: fn(&Vector) -> Option<&'static str>| -> ArrayRef {
+            Arc::new(vectors.iter().map(|vector| vector.as_ref().and_then(of)).collect::<StringArray>())
+        };
+        let sizes: Int32Array = vectors.iter().map(|vector| vector.and_then(|vector| vector.1)).collect();
+        let cardinalities: Int64Array = vectors.iter().map(|vector| vector.and_then(|vector| vector.2)).collect();
+        let arrays = vec![text(|_| Some("u")), text(|vector| vector.0), Arc::new(sizes), Arc::new(cardinalities)];
+        let names = ["storageType", "pathOrInlineDv", "sizeInBytes", "cardinality"];
+        let fields: Fields =
+            names.iter().zip(&arrays).map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
+        let there = NullBuffer::from_iter(vectors.iter().map(Option::is_some));
+        let vector: ArrayRef = Arc::new(StructArray::new(fields, arrays, Some(there)));
+        let path: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "c"]));
+        let size: ArrayRef = Arc::new(Int64Array::from(vec![1, 1, 1]));
+        let add = ["path", "size", "deletionVector"].into_iter().zip([path, size, vector]);
+        let add = StructArray::try_from(add.collect::<Vec<_>>()).unwrap();
+        let rows = RecordBatch::try_from_iter([("add", Arc::new(add) as ArrayRef)]).unwrap();
+        let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), None).unwrap();
+        writer.write(&rows).unwrap();
+        decode_parquet(writer.into_inner().unwrap().into())
+    };
+    let contents = read([None, Some(WHOLE), Some(WHOLE)]).unwrap();
+    let found: Vec<_> = (0..3).map(|row| contents.adds[0].row(row).deletion_vector()).collect();
+    assert_eq!(found.iter().filter(|vector| vector.is_some()).count(), 2, "{found:?}");
+    let lacking: [(&str, Vector); 3] = [
+        ("pathOrInlineDv", (None, WHOLE.1, WHOLE.2)),
+        ("sizeInBytes", (WHOLE.0, None, WHOLE.2)),
+        ("cardinality", (WHOLE.0, WHOLE.1, None)),
+    ];
+    for (name, vector) in lacking {
+        for vectors in [[None, Some(WHOLE), Some(vector)], [None, Some(vector), Some(vector)], [Some(vector); 3]] {
+            let refused = read(vectors).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Corrupt);
+            assert!(
+                refused.to_string().contains(&format!("deletionVector in a checkpoint has no {name}")),
+                "{refused}"
+            );
         }
     }
 }

@@ -351,7 +351,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(cases(1_000, 10_000))]
+        #![proptest_config(cases(1_000, 10_000, 1_000_000))]
 
         /// Commits in a row on top of a checkpoint equal a map that is changed in place, and the files of a checkpoint
         /// written there.

@@ -201,7 +201,7 @@ fn reopened(snapshot: &Snapshot) -> Snapshot {
 }
 
 proptest! {
-    #![proptest_config(cases(1_000, 10_000))]
+    #![proptest_config(cases(1_000, 10_000, 100_000))]
 
     /// Whole batches, what is known of them shared and forgotten, text read through a checkpoint: each file is judged as
     /// if it stood alone.

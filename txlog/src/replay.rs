@@ -46,8 +46,18 @@ impl Commit {
     ///
     /// # Errors
     /// As [`parse_lines`], naming the version; [`Corrupt`](crate::ErrorKind::Corrupt) for actions that reconcile with
-    /// each other (protocol section "Delta Log Entries").
+    /// each other (protocol section "Delta Log Entries"), and for no bytes at all: other engines take that for a commit
+    /// that changes nothing, and rows that were acknowledged are gone without a word (ClickHouse 111738).
     pub fn parse(version: Version, bytes: &[u8], last_modified: Option<TimestampMs>) -> Result<Commit> {
+        if bytes.is_empty() {
+            let error = Error::corrupt(
+                "a commit file of 0 bytes: whoever wrote it didn't get to write its actions, or lost them",
+            );
+            return Err(error.version(version).hint(
+                "a machine that lost power leaves a commit that wasn't synced like this: restore the file from a backup, or \
+                write {\"commitInfo\":{}} into it to go on without what it held",
+            ));
+        }
         let actions = parse_lines(bytes).map_err(|e| e.version(version))?;
         let mut commit = Commit::from_actions(version, actions)?;
         commit.last_modified = last_modified;

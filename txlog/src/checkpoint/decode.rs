@@ -15,7 +15,7 @@ use parquet::basic::Compression;
 use super::leaves::Leaves;
 use super::pieces::{Pieces, misplaced, range};
 use super::read::{Contents, Wanted};
-use super::rows::{file_action, file_columns, take_others, there};
+use super::rows::{file_action, file_columns, missing, take_others, there};
 use super::schema::FILE_ACTIONS;
 use super::stored::{Stored, read};
 use crate::action::Action;
@@ -213,6 +213,9 @@ fn files(
     let mut columns = file_columns(&parts, chosen.as_ref())?;
     columns.shrink();
     if action == "add" {
+        if columns.size.null_count() > 0 {
+            return Err(missing(action, "size"));
+        }
         columns.stats = stats(group, rows, chosen)?;
     }
     Ok(Some(columns))

@@ -151,7 +151,8 @@ fn wrong(name: &str) -> Error {
     Error::corrupt(format!("a checkpoint's column {name:?} isn't of the type that the protocol gives it"))
 }
 
-fn missing(of: &str, name: &str) -> Error {
+/// That a checkpoint lacks what the protocol demands.
+pub(super) fn missing(of: &str, name: &str) -> Error {
     Error::corrupt(format!("{of} in a checkpoint has no {name}"))
 }
 

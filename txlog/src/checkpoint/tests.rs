@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::action::{Action, Add, DeletionVectorDescriptor, DomainMetadata, Metadata, Protocol, Remove, Sidecar, Txn};
 use crate::cases::cases;
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Result};
 use crate::files::Files;
 use crate::replay::{Commit, State};
 use crate::snapshot::Snapshot;
@@ -337,50 +337,59 @@ proptest! {
     }
 }
 
-/// Of two files with a vector, the second one's, or both ones', lack what a vector can't be without: no path, and a size of no
-/// bytes, would be taken for what the writer said.
-#[test]
-fn a_vector_in_a_checkpoint_is_whole_or_damage() {
-    type Vector = (Option<&'static str>, Option<i32>, Option<i64>);
-    const WHOLE: Vector = (Some("ab^-aqEH.-t@S}K{vb[*k^"), Some(40), Some(6));
-    let read = |vectors: [Option<Vector>; 3]| {
-        let text = |of: fn(&Vector) -> Option<&'static str>| -> ArrayRef {
-            Arc::new(vectors.iter().map(|vector| vector.as_ref().and_then(of)).collect::<StringArray>())
-        };
-        let sizes: Int32Array = vectors.iter().map(|vector| vector.and_then(|vector| vector.1)).collect();
-        let cardinalities: Int64Array = vectors.iter().map(|vector| vector.and_then(|vector| vector.2)).collect();
-        let arrays = vec![text(|_| Some("u")), text(|vector| vector.0), Arc::new(sizes), Arc::new(cardinalities)];
-        let names = ["storageType", "pathOrInlineDv", "sizeInBytes", "cardinality"];
-        let fields: Fields =
-            names.iter().zip(&arrays).map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
-        let there = NullBuffer::from_iter(vectors.iter().map(Option::is_some));
-        let vector: ArrayRef = Arc::new(StructArray::new(fields, arrays, Some(there)));
-        let path: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "c"]));
-        let size: ArrayRef = Arc::new(Int64Array::from(vec![1, 1, 1]));
-        let add = ["path", "size", "deletionVector"].into_iter().zip([path, size, vector]);
-        let add = StructArray::try_from(add.collect::<Vec<_>>()).unwrap();
-        let rows = RecordBatch::try_from_iter([("add", Arc::new(add) as ArrayRef)]).unwrap();
-        let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), None).unwrap();
-        writer.write(&rows).unwrap();
-        decode_parquet(writer.into_inner().unwrap().into())
+/// `pathOrInlineDv`, `sizeInBytes`, `cardinality`.
+type Vector = (Option<&'static str>, Option<i32>, Option<i64>);
+
+/// What a checkpoint says that somebody wrote of three files.
+fn read_adds(sizes: [Option<i64>; 3], vectors: [Option<Vector>; 3]) -> Result<Contents> {
+    let text = |of: fn(&Vector) -> Option<&'static str>| -> ArrayRef {
+        Arc::new(vectors.iter().map(|vector| vector.as_ref().and_then(of)).collect::<StringArray>())
     };
-    let contents = read([None, Some(WHOLE), Some(WHOLE)]).unwrap();
-    let found: Vec<_> = (0..3).map(|row| contents.adds[0].row(row).deletion_vector()).collect();
-    assert_eq!(found.iter().filter(|vector| vector.is_some()).count(), 2, "{found:?}");
-    let lacking: [(&str, Vector); 3] = [
+    let size_in_bytes: Int32Array = vectors.iter().map(|vector| vector.and_then(|vector| vector.1)).collect();
+    let cardinality: Int64Array = vectors.iter().map(|vector| vector.and_then(|vector| vector.2)).collect();
+    let arrays = vec![text(|_| Some("u")), text(|vector| vector.0), Arc::new(size_in_bytes), Arc::new(cardinality)];
+    let names = ["storageType", "pathOrInlineDv", "sizeInBytes", "cardinality"];
+    let fields: Fields =
+        names.iter().zip(&arrays).map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
+    let there = NullBuffer::from_iter(vectors.iter().map(Option::is_some));
+    let vector: ArrayRef = Arc::new(StructArray::new(fields, arrays, Some(there)));
+    let path: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "c"]));
+    let size: ArrayRef = Arc::new(sizes.into_iter().collect::<Int64Array>());
+    let add = ["path", "size", "deletionVector"].into_iter().zip([path, size, vector]);
+    let add = StructArray::try_from(add.collect::<Vec<_>>()).unwrap();
+    let rows = RecordBatch::try_from_iter([("add", Arc::new(add) as ArrayRef)]).unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), None).unwrap();
+    writer.write(&rows).unwrap();
+    decode_parquet(writer.into_inner().unwrap().into())
+}
+
+fn assert_lacks(read: Result<Contents>, of: &str, name: &str) {
+    let refused = read.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Corrupt);
+    assert!(refused.to_string().contains(&format!("{of} in a checkpoint has no {name}")), "{refused}");
+}
+
+/// Without it, no path and a size of no bytes would be taken for what the writer said.
+#[test]
+fn what_a_file_or_vector_of_a_checkpoint_cannot_be_without_is_there_or_it_is_damaged() {
+    const WHOLE: Vector = (Some("ab^-aqEH.-t@S}K{vb[*k^"), Some(40), Some(6));
+    let sizes = [Some(1), Some(2), Some(3)];
+    let contents = read_adds(sizes, [None, Some(WHOLE), Some(WHOLE)]).unwrap();
+    let found = |row| contents.adds[0].row(row).deletion_vector();
+    assert!(found(0).is_none());
+    for vector in [found(1).unwrap(), found(2).unwrap()] {
+        assert_eq!((Some(&*vector.path_or_inline_dv), Some(vector.size_in_bytes), Some(vector.cardinality)), WHOLE);
+    }
+    for (name, lacking) in [
         ("pathOrInlineDv", (None, WHOLE.1, WHOLE.2)),
         ("sizeInBytes", (WHOLE.0, None, WHOLE.2)),
         ("cardinality", (WHOLE.0, WHOLE.1, None)),
-    ];
-    for (name, vector) in lacking {
-        for vectors in [[None, Some(WHOLE), Some(vector)], [None, Some(vector), Some(vector)], [Some(vector); 3]] {
-            let refused = read(vectors).unwrap_err();
-            assert_eq!(refused.kind(), ErrorKind::Corrupt);
-            assert!(
-                refused.to_string().contains(&format!("deletionVector in a checkpoint has no {name}")),
-                "{refused}"
-            );
-        }
+    ] {
+        let damaged = [[None, Some(WHOLE), Some(lacking)], [None, Some(lacking), Some(lacking)], [Some(lacking); 3]];
+        damaged.into_iter().for_each(|vectors| assert_lacks(read_adds(sizes, vectors), "deletionVector", name));
+    }
+    for sizes in [[Some(1), None, Some(3)], [None; 3]] {
+        assert_lacks(read_adds(sizes, [None; 3]), "add", "size");
     }
 }
 

@@ -15,6 +15,8 @@ use crate::action::{Action, Add, Metadata, Protocol};
 use crate::conflict::{Conflict, Why};
 use crate::dv::{DecodedVectors, DeletionVector, DeletionVectorFile};
 use crate::env::SystemEnv;
+use crate::error::ErrorKind;
+use crate::name::LogName;
 use crate::predicate::Predicate;
 use crate::schema::{ColumnPath, DataType, StructField, StructType};
 use crate::transaction::{Kind, Reads, RowsRead};
@@ -171,6 +173,33 @@ async fn deletes_of_other_files_land_without_a_look_at_any_vector() {
     land(&ours, &transaction, &read).await.committed().unwrap();
     assert_eq!(place.num_vector_files().await, before);
     assert_eq!(place.deleted().await, deleted([("f", &[3]), ("g", &[3])]));
+}
+
+/// As ext4 leaves a commit that wasn't synced when the machine lost power: rows that somebody was told of are not there.
+#[tokio::test]
+async fn a_commit_of_no_bytes_is_damage_to_whoever_reads_it() {
+    let place = Place::new().await;
+    let log = place.open().await;
+    let read = log.snapshot();
+    let key = Path::from(format!("some/table/{}", LogName::Commit { version: Version(1) }.path().as_str()));
+    place.memory.put(&key, bytes::Bytes::new().into()).await.unwrap();
+    let mut append = Transaction::new(Kind::Append, "WRITE");
+    append.extend([Action::Add(file("h"))]);
+    let refused = [
+        Log::open(place.store(), Arc::clone(&place.env)).await.unwrap_err(),
+        log.refresh().await.unwrap_err(),
+        log.commit(&append, Some(&read), &CommitOptions::default()).await.unwrap_err(),
+    ];
+    for error in refused {
+        let told = error.to_string();
+        assert_eq!((error.kind(), error.at_version()), (ErrorKind::Corrupt, Some(Version(1))), "{told}");
+        assert!(told.contains("0 bytes") && error.at_path().unwrap().ends_with("00000000000000000001.json"), "{told}");
+    }
+    assert_eq!(log.snapshot().version(), Version(0));
+    assert_eq!(place.memory.head(&key).await.unwrap().size, 0);
+    // As the hint says.
+    place.memory.put(&key, "{\"commitInfo\":{}}".into()).await.unwrap();
+    assert_eq!(land(&log, &append, &read).await.committed().unwrap().version(), Version(2));
 }
 
 /// Pitfall D1: a vector that is gone isn't an empty one.

@@ -114,7 +114,7 @@ mod tests {
         assert!(told(7, 1, 2, "").contains("other than one"));
         let protocol = r#","protocol":{"minReaderVersion":3,"minWriterVersion":7}"#;
         assert!(told(7, 1, 1, protocol).contains("protocol is "));
-        let metadata = r#","metadata":{"id":"y","schemaString":""}"#;
+        let metadata = r#","metadata":{"id":"y","schemaString":"","partitionColumns":[]}"#;
         assert!(told(7, 1, 1, metadata).contains(r#"metadata.id is "x", and "y""#));
         let txn = r#","setTransactions":[{"appId":"a","version":4}]"#;
         assert!(told(7, 1, 1, txn).contains("setTransactions"));

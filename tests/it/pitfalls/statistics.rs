@@ -110,6 +110,8 @@ fn s3_a_maximum_that_others_took_beside_a_nan_deletes_nothing() {
     let careful = PruneInput::new(vec![], stats).unwrap().with_nan_bounds(NanBounds::MaybeOmitted);
     assert!(may_match(&compare(Comparison::Gt, 5.0), &careful).value(0));
     assert!(!may_match(&compare(Comparison::Lt, 1.0), &careful).value(0));
+    // So is every table read.
+    assert_eq!(judged(theirs, DataType::Float64, &compare(Comparison::Gt, 5.0)), (true, false));
 }
 
 #[test]
@@ -156,9 +158,15 @@ fn s7_what_spark_writes_is_read() {
     assert_eq!(judged(&tiny, DataType::Decimal128(38, 18), &compare(Comparison::Gt, decimal(0))), (true, true));
     assert_eq!(judged(&tiny, DataType::Decimal128(38, 18), &compare(Comparison::Gt, decimal(1))), (false, false));
     assert_eq!(judged(&stats("-0.0"), DataType::Float64, &compare(Comparison::Lt, 0.0)), (false, false));
-    for text in [r#""NaN""#, r#""-Infinity""#, r#""Infinity""#] {
-        for op in [Comparison::Lt, Comparison::Eq, Comparison::Gt] {
-            assert_eq!(judged(&stats(text), DataType::Float64, &compare(op, 0.0)), (true, false), "{text}");
+    let expected = [
+        (r#""NaN""#, [(true, false); 3]),
+        // Above a maximum there may be a NaN.
+        (r#""-Infinity""#, [(true, false), (false, false), (true, false)]),
+        (r#""Infinity""#, [(false, false), (false, false), (true, true)]),
+    ];
+    for (text, expected) in expected {
+        for (op, expected) in [Comparison::Lt, Comparison::Eq, Comparison::Gt].into_iter().zip(expected) {
+            assert_eq!(judged(&stats(text), DataType::Float64, &compare(op, 0.0)), expected, "{text} {op:?}");
         }
     }
     let cut = format!("{}\u{7f}", "g".repeat(32));

@@ -57,6 +57,24 @@ struct Line {
     checkpoint_metadata: Option<CheckpointMetadata>,
 }
 
+impl Line {
+    fn num_actions(&self) -> usize {
+        let there = [
+            self.add.is_some(),
+            self.remove.is_some(),
+            self.meta_data.is_some(),
+            self.protocol.is_some(),
+            self.txn.is_some(),
+            self.commit_info.is_some(),
+            self.cdc.is_some(),
+            self.domain_metadata.is_some(),
+            self.sidecar.is_some(),
+            self.checkpoint_metadata.is_some(),
+        ];
+        there.into_iter().filter(|there| *there).count()
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 enum LineRef<'a> {
@@ -76,8 +94,8 @@ impl Action {
     /// The action of one line, or `None` where the line holds none that is known here.
     ///
     /// # Errors
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) when the line isn't a JSON object, or a known action lacks what the
-    /// protocol requires of it.
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when the line isn't a JSON object, holds more than one action, or a known
+    /// action lacks what the protocol requires of it.
     pub fn parse(line: &str) -> Result<Option<Action>> {
         if line.len() > MAX_LOG_LINE_BYTES {
             return Err(Error::exhausted(format!(
@@ -87,6 +105,9 @@ impl Action {
         }
         let line: Line = serde_json::from_str(line)
             .map_err(|e| Error::corrupt(format!("a log line isn't a valid action: {e}")).because(e))?;
+        if line.num_actions() > 1 {
+            return Err(Error::corrupt("a log line holds several actions, and is to hold one"));
+        }
         Ok(line
             .add
             .map(Action::Add)
@@ -210,5 +231,16 @@ mod tests {
     fn a_known_action_without_a_required_field_is_an_error() {
         assert!(Action::parse(r#"{"add":{"size":5}}"#).is_err());
         assert!(Action::parse("[1]").is_err());
+        // Without its partition columns a table would be read as one that has none.
+        let unpartitioned = r#"{"metaData":{"id":"t","schemaString":"{}","configuration":{}}}"#;
+        assert!(Action::parse(unpartitioned).unwrap_err().to_string().contains("partitionColumns"));
+    }
+
+    #[test]
+    fn two_actions_in_one_line_are_an_error_and_not_the_first_of_them() {
+        let line = r#"{"remove":{"path":"a","dataChange":true},"add":{"path":"b","size":5}}"#;
+        assert_eq!(Action::parse(line).unwrap_err().kind(), crate::ErrorKind::Corrupt);
+        let unknown = r#"{"remove":{"path":"a","dataChange":true},"future":{"path":"b"}}"#;
+        assert!(matches!(Action::parse(unknown), Ok(Some(Action::Remove(_)))));
     }
 }

@@ -24,7 +24,6 @@ pub struct Metadata {
     /// The schema as JSON text.
     pub schema_string: String,
     /// Names of the partition columns, outermost first.
-    #[serde(default)]
     pub partition_columns: Vec<String>,
     /// Table properties.
     #[serde(default)]

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch, StructArray};
-use arrow::buffer::BooleanBuffer;
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::basic::Compression;
 
@@ -79,7 +79,12 @@ pub(super) fn decode(pieces: &Pieces, metadata: &ArrowReaderMetadata, wanted: Wa
                 let beside = if nested_of == Some(group.at) { nested.get(rows.start / BATCH_ROWS) } else { None };
                 batches.push((*group, rows.clone(), batch, beside.cloned()));
             }
-            (Part::Nested(group), Decoded::Nested(of_group)) => (nested, nested_of) = (of_group, Some(group.at)),
+            (Part::Nested(group), Decoded::Nested(of_group)) => {
+                if of_group.len() != ranges(group.rows).count() {
+                    return Err(Error::corrupt("the columns of a checkpoint have different lengths"));
+                }
+                (nested, nested_of) = (of_group, Some(group.at));
+            }
             (_, Decoded::Others(actions)) => contents.actions.extend(actions),
             _ => return Err(Error::bug("a part of a checkpoint was decoded as another")),
         }
@@ -180,12 +185,13 @@ fn key_rows(batch: &RecordBatch) -> Result<BooleanBuffer> {
     let mut any = BooleanBuffer::new_unset(batch.num_rows());
     for column in batch.columns() {
         let action: Option<&StructArray> = column.as_struct_opt();
-        let key = action.and_then(|action| action.columns().first());
-        let key = key.ok_or_else(|| Error::corrupt("an action of a checkpoint isn't a struct"))?;
-        any = match key.logical_nulls() {
-            Some(nulls) => &any | nulls.inner(),
-            None => BooleanBuffer::new_set(batch.num_rows()),
-        };
+        let action = action.ok_or_else(|| Error::corrupt("an action of a checkpoint isn't a struct"))?;
+        for key in action.columns() {
+            any = match NullBuffer::union(action.nulls(), key.logical_nulls().as_ref()) {
+                Some(nulls) => &any | nulls.inner(),
+                None => BooleanBuffer::new_set(batch.num_rows()),
+            };
+        }
     }
     Ok(any)
 }

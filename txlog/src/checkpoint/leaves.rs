@@ -6,7 +6,7 @@
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
 use super::read::Wanted;
-use super::schema::{FILE_ACTIONS, OTHER_ACTIONS, TABLE_ACTIONS};
+use super::schema::{FILE_ACTIONS, OTHER_ACTIONS, SIDECARS, TABLE_ACTIONS};
 
 /// Columns of one row group, by their place in it.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,7 @@ pub(super) struct Leaves {
     pub(super) texts: Option<usize>,
     /// `add.stats_parsed`.
     pub(super) parsed: Vec<usize>,
-    /// Of the other actions: a field of each that every such action has.
+    /// Of the other actions: fields of each that every such action has. A row with some of them is one, whole or not.
     pub(super) keys: Vec<usize>,
     /// Every column of the other actions.
     pub(super) others: Vec<usize>,
@@ -30,19 +30,21 @@ impl Leaves {
         let mut leaves = Leaves::default();
         let present = |action: &str, field: &str| holds_some(group, &[action, field]);
         if wanted == Wanted::All {
-            for action in FILE_ACTIONS.into_iter().filter(|action| present(action, "path")) {
+            // One with a size and no path has to be found, to be refused.
+            let is_there = |action: &&str| present(action, "path") || present(action, "size");
+            for action in FILE_ACTIONS.into_iter().filter(is_there) {
                 leaves.add_file_action(group, action);
             }
         }
-        for (action, field) in TABLE_ACTIONS.iter().chain((wanted == Wanted::All).then_some(&("sidecar", "path"))) {
-            if !OTHER_ACTIONS.contains(action) || !present(action, field) {
+        for (action, fields) in TABLE_ACTIONS.iter().chain((wanted == Wanted::All).then_some(&SIDECARS)) {
+            if !OTHER_ACTIONS.contains(action) || !fields.iter().any(|field| present(action, field)) {
                 continue;
             }
             for (at, column) in group.columns().iter().enumerate() {
                 let path = column.column_path().parts();
                 if path.first().is_some_and(|root| root == action) {
                     leaves.others.push(at);
-                    if path.len() == 2 && path[1] == *field {
+                    if path.len() == 2 && fields.contains(&path[1].as_str()) {
                         leaves.keys.push(at);
                     }
                 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, MapArray, RecordBatch, StringArray, StructArray,
 };
-use arrow::buffer::BooleanBuffer;
-use arrow::compute::{cast, filter, filter_record_batch, is_not_null, or};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::compute::{CastOptions, cast_with_options, filter, filter_record_batch, is_not_null, or};
 use arrow::datatypes::{DataType, Field};
 use arrow::json::LineDelimitedWriter;
 
@@ -38,14 +38,20 @@ pub(super) fn take_others(batch: &RecordBatch, actions: &mut Vec<Action>) -> Res
     Ok(())
 }
 
-/// Which rows of the struct column of a file action are such actions: those that have a path.
+/// Which rows of the struct column of a file action are such actions: those that have a path. One with a size alone is damage.
 pub(super) fn there(column: &StructArray, name: &str) -> Result<BooleanBuffer> {
-    let path = column.column_by_name("path").ok_or_else(|| missing(name, "path"))?;
-    let there = is_not_null(path).map_err(bug)?.values().clone();
-    Ok(match column.nulls() {
-        Some(nulls) => &there & nulls.inner(),
-        None => there,
-    })
+    let has = |field: &ArrayRef| -> Result<BooleanBuffer> {
+        let has = is_not_null(field).map_err(bug)?.values().clone();
+        Ok(match column.nulls() {
+            Some(nulls) => &has & nulls.inner(),
+            None => has,
+        })
+    };
+    let there = has(column.column_by_name("path").ok_or_else(|| missing(name, "path"))?)?;
+    match column.column_by_name("size") {
+        Some(size) if (&has(size)? & &!&there).count_set_bits() > 0 => Err(missing(name, "path")),
+        _ => Ok(there),
+    }
 }
 
 /// The struct column of a file action.
@@ -95,24 +101,28 @@ fn deletion_vector(column: &ArrayRef) -> Result<DeletionVectorColumns> {
     let rows = column.as_struct_opt().ok_or_else(|| wrong("deletionVector"))?;
     let field = |name: &str| rows.column_by_name(name).ok_or_else(|| missing("deletionVector", name));
     let storage_type = typed::<StringArray>(field("storageType")?, &DataType::Utf8, "storageType")?;
-    // A descriptor is there exactly where its struct and its storage type are.
-    let nulls = arrow::buffer::NullBuffer::union(rows.nulls(), storage_type.nulls());
-    let (offsets, values, _) = storage_type.into_parts();
-    let path_or_inline_dv = typed::<StringArray>(field("pathOrInlineDv")?, &DataType::Utf8, "pathOrInlineDv")?;
-    let size_in_bytes = typed::<Int32Array>(field("sizeInBytes")?, &DataType::Int32, "sizeInBytes")?;
-    let cardinality = typed::<Int64Array>(field("cardinality")?, &DataType::Int64, "cardinality")?;
-    let required: [(&str, &dyn Array); 3] =
+    let (path_or_inline_dv, size_in_bytes, cardinality) = (
+        typed::<StringArray>(field("pathOrInlineDv")?, &DataType::Utf8, "pathOrInlineDv")?,
+        typed::<Int32Array>(field("sizeInBytes")?, &DataType::Int32, "sizeInBytes")?,
+        typed::<Int64Array>(field("cardinality")?, &DataType::Int64, "cardinality")?,
+    );
+    // A descriptor is there where its struct and its fields are: all of them, or none.
+    let there = |field: &dyn Array| match NullBuffer::union(rows.nulls(), field.nulls()) {
+        Some(nulls) => nulls.into_inner(),
+        None => BooleanBuffer::new_set(rows.len()),
+    };
+    let descriptors = there(&storage_type);
+    let fields: [(&str, &dyn Array); 3] =
         [("pathOrInlineDv", &path_or_inline_dv), ("sizeInBytes", &size_in_bytes), ("cardinality", &cardinality)];
-    for (name, values) in required {
-        let whole = match (values.nulls(), &nulls) {
-            (None, _) => true,
-            (Some(unknown), None) => unknown.null_count() == 0,
-            (Some(unknown), Some(nulls)) => nulls.contains(unknown),
-        };
-        if !whole {
-            return Err(missing("deletionVector", name));
+    for (name, values) in fields {
+        let values = there(values);
+        if values != descriptors {
+            let lacks_it = (&descriptors & &!&values).count_set_bits() > 0;
+            return Err(missing("deletionVector", if lacks_it { name } else { "storageType" }));
         }
     }
+    let nulls = NullBuffer::union(rows.nulls(), storage_type.nulls());
+    let (offsets, values, _) = storage_type.into_parts();
     let offset = match rows.column_by_name("offset") {
         Some(offset) => typed::<Int32Array>(offset, &DataType::Int32, "offset")?,
         None => Int32Array::new_null(rows.len()),
@@ -131,7 +141,8 @@ fn typed<A: Array + Clone + 'static>(column: &ArrayRef, to: &DataType, name: &st
     let column = if column.data_type() == to {
         Arc::clone(column)
     } else {
-        cast(column, to).map_err(|e| wrong(name).because(e))?
+        let exact = CastOptions { safe: false, ..CastOptions::default() };
+        cast_with_options(column, to, &exact).map_err(|e| wrong(name).because(e))?
     };
     column.as_any().downcast_ref::<A>().cloned().ok_or_else(|| wrong(name))
 }

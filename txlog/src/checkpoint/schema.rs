@@ -13,14 +13,16 @@ pub const FILE_ACTIONS: [&str; 2] = ["add", "remove"];
 /// Root columns that hold the other actions.
 pub const OTHER_ACTIONS: [&str; 6] = ["protocol", "metaData", "txn", "domainMetadata", "sidecar", "checkpointMetadata"];
 
-/// Root columns that hold the actions of the table as a whole, each with a field that every such action has.
-pub const TABLE_ACTIONS: [(&str, &str); 5] = [
-    ("protocol", "minReaderVersion"),
-    ("metaData", "id"),
-    ("txn", "appId"),
-    ("domainMetadata", "domain"),
-    ("checkpointMetadata", "version"),
+/// Root columns that hold the actions of the table as a whole, each with fields that every such action has.
+pub const TABLE_ACTIONS: [(&str, &[&str]); 5] = [
+    ("protocol", &["minReaderVersion", "minWriterVersion"]),
+    ("metaData", &["id", "schemaString"]),
+    ("txn", &["appId", "version"]),
+    ("domainMetadata", &["domain", "configuration"]),
+    ("checkpointMetadata", &["version"]),
 ];
+/// As [`TABLE_ACTIONS`], of those that say where files are.
+pub const SIDECARS: (&str, &[&str]) = ("sidecar", &["path", "sizeInBytes"]);
 
 fn text(name: &str) -> Field {
     Field::new(name, DataType::Utf8, true)

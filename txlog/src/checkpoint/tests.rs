@@ -337,23 +337,23 @@ proptest! {
     }
 }
 
-/// `pathOrInlineDv`, `sizeInBytes`, `cardinality`.
-type Vector = (Option<&'static str>, Option<i32>, Option<i64>);
+/// `storageType`, `pathOrInlineDv`, `sizeInBytes`, `cardinality`.
+type Vector = (Option<&'static str>, Option<&'static str>, Option<i32>, Option<i64>);
 
 /// What a checkpoint says that somebody wrote of three files.
-fn read_adds(sizes: [Option<i64>; 3], vectors: [Option<Vector>; 3]) -> Result<Contents> {
+fn read_adds(paths: [Option<&str>; 3], sizes: [Option<i64>; 3], vectors: [Option<Vector>; 3]) -> Result<Contents> {
     let text = |of: fn(&Vector) -> Option<&'static str>| -> ArrayRef {
         Arc::new(vectors.iter().map(|vector| vector.as_ref().and_then(of)).collect::<StringArray>())
     };
-    let size_in_bytes: Int32Array = vectors.iter().map(|vector| vector.and_then(|vector| vector.1)).collect();
-    let cardinality: Int64Array = vectors.iter().map(|vector| vector.and_then(|vector| vector.2)).collect();
-    let arrays = vec![text(|_| Some("u")), text(|vector| vector.0), Arc::new(size_in_bytes), Arc::new(cardinality)];
+    let size_in_bytes: Int32Array = vectors.iter().map(|vector| vector.and_then(|vector| vector.2)).collect();
+    let cardinality: Int64Array = vectors.iter().map(|vector| vector.and_then(|vector| vector.3)).collect();
+    let arrays = vec![text(|vector| vector.0), text(|vector| vector.1), Arc::new(size_in_bytes), Arc::new(cardinality)];
     let names = ["storageType", "pathOrInlineDv", "sizeInBytes", "cardinality"];
     let fields: Fields =
         names.iter().zip(&arrays).map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
     let there = NullBuffer::from_iter(vectors.iter().map(Option::is_some));
     let vector: ArrayRef = Arc::new(StructArray::new(fields, arrays, Some(there)));
-    let path: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "c"]));
+    let path: ArrayRef = Arc::new(paths.into_iter().collect::<StringArray>());
     let size: ArrayRef = Arc::new(sizes.into_iter().collect::<Int64Array>());
     let add = ["path", "size", "deletionVector"].into_iter().zip([path, size, vector]);
     let add = StructArray::try_from(add.collect::<Vec<_>>()).unwrap();
@@ -369,28 +369,58 @@ fn assert_lacks(read: Result<Contents>, of: &str, name: &str) {
     assert!(refused.to_string().contains(&format!("{of} in a checkpoint has no {name}")), "{refused}");
 }
 
-/// Without it, no path and a size of no bytes would be taken for what the writer said.
+/// Without it, no path and a size of no bytes would be taken for what the writer said, a vector for none, and a file for no file.
 #[test]
 fn what_a_file_or_vector_of_a_checkpoint_cannot_be_without_is_there_or_it_is_damaged() {
-    const WHOLE: Vector = (Some("ab^-aqEH.-t@S}K{vb[*k^"), Some(40), Some(6));
-    let sizes = [Some(1), Some(2), Some(3)];
-    let contents = read_adds(sizes, [None, Some(WHOLE), Some(WHOLE)]).unwrap();
+    const WHOLE: Vector = (Some("u"), Some("ab^-aqEH.-t@S}K{vb[*k^"), Some(40), Some(6));
+    const NO_VECTOR: Vector = (None, None, None, None);
+    let (paths, sizes) = ([Some("a"), Some("b"), Some("c")], [Some(1), Some(2), Some(3)]);
+    let contents = read_adds(paths, sizes, [None, Some(NO_VECTOR), Some(WHOLE)]).unwrap();
     let found = |row| contents.adds[0].row(row).deletion_vector();
-    assert!(found(0).is_none());
-    for vector in [found(1).unwrap(), found(2).unwrap()] {
-        assert_eq!((Some(&*vector.path_or_inline_dv), Some(vector.size_in_bytes), Some(vector.cardinality)), WHOLE);
-    }
+    assert!(found(0).is_none() && found(1).is_none());
+    let vector = found(2).unwrap();
+    let texts = (Some(&*vector.storage_type), Some(&*vector.path_or_inline_dv));
+    assert_eq!((texts, Some(vector.size_in_bytes), Some(vector.cardinality)), ((WHOLE.0, WHOLE.1), WHOLE.2, WHOLE.3));
     for (name, lacking) in [
-        ("pathOrInlineDv", (None, WHOLE.1, WHOLE.2)),
-        ("sizeInBytes", (WHOLE.0, None, WHOLE.2)),
-        ("cardinality", (WHOLE.0, WHOLE.1, None)),
+        ("storageType", (None, WHOLE.1, WHOLE.2, WHOLE.3)),
+        ("pathOrInlineDv", (WHOLE.0, None, WHOLE.2, WHOLE.3)),
+        ("sizeInBytes", (WHOLE.0, WHOLE.1, None, WHOLE.3)),
+        ("cardinality", (WHOLE.0, WHOLE.1, WHOLE.2, None)),
     ] {
         let damaged = [[None, Some(WHOLE), Some(lacking)], [None, Some(lacking), Some(lacking)], [Some(lacking); 3]];
-        damaged.into_iter().for_each(|vectors| assert_lacks(read_adds(sizes, vectors), "deletionVector", name));
+        damaged.into_iter().for_each(|vectors| assert_lacks(read_adds(paths, sizes, vectors), "deletionVector", name));
     }
     for sizes in [[Some(1), None, Some(3)], [None; 3]] {
-        assert_lacks(read_adds(sizes, [None; 3]), "add", "size");
+        assert_lacks(read_adds(paths, sizes, [None; 3]), "add", "size");
     }
+    for paths in [[Some("a"), None, Some("c")], [None; 3]] {
+        assert_lacks(read_adds(paths, sizes, [None; 3]), "add", "path");
+    }
+    let nothing = read_adds([None; 3], [None; 3], [None; 3]).unwrap();
+    assert_eq!((nothing.num_adds(), nothing.actions.len()), (0, 0));
+}
+
+/// An action that has lost the field by which it is known is damage, too: it isn't passed over.
+#[test]
+fn an_action_of_a_checkpoint_without_its_key_is_damage() {
+    let lacks = |action: &str, key: &str, other: &str| {
+        let key: (&str, ArrayRef) = (key, Arc::new(StringArray::from(vec![Some("x"), None])));
+        let other: (&str, ArrayRef) = (other, Arc::new(Int64Array::from(vec![Some(7), Some(8)])));
+        let modified: (&str, ArrayRef) = ("modificationTime", Arc::new(Int64Array::from(vec![Some(1), Some(1)])));
+        for kept in [2, 1] {
+            let from = 2 - kept;
+            let columns = [&key, &other, &modified].map(|(name, array)| (*name, array.slice(from, kept)));
+            let column: ArrayRef = Arc::new(StructArray::try_from(columns.to_vec()).unwrap());
+            let rows = RecordBatch::try_from_iter([(action, column)]).unwrap();
+            let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), None).unwrap();
+            writer.write(&rows).unwrap();
+            let refused = decode_parquet(writer.into_inner().unwrap().into()).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Corrupt);
+            assert!(refused.to_string().contains(key.0), "{action}: {refused}");
+        }
+    };
+    lacks("sidecar", "path", "sizeInBytes");
+    lacks("txn", "appId", "version");
 }
 
 /// As kernel and Spark write them: a million files in one row group, beside which the columns that tell of the table are a few

@@ -35,7 +35,11 @@ pub(super) fn coerce(facts: &Facts, literals: &ArrayRef) -> Option<(Facts, Array
         return None;
     }
     let bound = |array: &ArrayRef| if *from == to { Some(array.clone()) } else { cast(array, &to).ok() };
-    let facts = Facts { min: bound(&facts.min)?, max: bound(&facts.max)?, ..facts.clone() };
+    let max_number = match &facts.max_number {
+        Some(max) => Some(bound(max)?),
+        None => None,
+    };
+    let facts = Facts { min: bound(&facts.min)?, max: bound(&facts.max)?, max_number, ..facts.clone() };
     Some((facts, settled(&converted)))
 }
 

@@ -24,7 +24,7 @@ mod outcome;
 mod within;
 
 pub use ast::{Comparison, Predicate};
-pub(crate) use facts::Facts;
+pub(crate) use facts::{Facts, settled};
 pub use known::KnownColumns;
 pub(crate) use known::{ColumnKey, evict};
 pub use literal::{Literal, Literals};

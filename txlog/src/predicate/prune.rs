@@ -20,16 +20,20 @@
 //! | K | `true`, `false`, `NULL` | so for every row | | |
 //! | L | unknown; unknown column; types that don't compare | maybe | maybe | maybe |
 //!
+//! Of floats from statistics `hi` is unknown, for a NaN may have been left out of it ([`NanBounds`]); it still is what numbers are
+//! equal to at most.
+//!
 //! A comparison with an unknown bound holds. A file without rows has no outcome: it may not match, and all of it
 //! does. Bounds loosened by deletes are outer bounds still, so every rule stands for them (S6). A partition column is
 //! one whose `lo` and `hi` are its value.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, Scalar, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Datum, Int64Array, Scalar, StringArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::kernels::cmp;
 use arrow::compute::starts_with;
+use arrow::datatypes::{DataType, Float32Type, Float64Type};
 
 use super::ast::{Comparison, Predicate};
 use super::coerce::coerce;
@@ -44,9 +48,10 @@ use crate::{Error, Result};
 /// What the statistics of float columns are taken to say of NaN, which is above every number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NanBounds {
-    /// As the protocol means it and Spark and Lakebed write it: no maximum stands beside a NaN.
+    /// No maximum that is called tight stands beside a NaN, as the protocol means it and kernel, Spark and Lakebed write it. Any
+    /// other may have been taken over the other values, as Parquet writers do (delta-rs): it bounds those alone.
     Covered,
-    /// A maximum may have been taken over the other values, as Parquet writers do (delta-rs): it bounds nothing.
+    /// Every maximum may.
     MaybeOmitted,
 }
 
@@ -77,7 +82,8 @@ impl PruneInput {
         }
         let rows = with_rows(&stats.num_records);
         let exact = partition_values.into_iter().map(|(path, values)| (path, Facts::of_partition(&values, &rows)));
-        let of_stats = |column: &ColumnStats| (column.path.clone(), Facts::of_stats(column, &stats.num_records, &rows));
+        let (records, tight) = (&stats.num_records, &stats.tight_bounds);
+        let of_stats = |column: &ColumnStats| (column.path.clone(), Facts::of_stats(column, records, tight, &rows));
         let columns = exact.chain(stats.columns.iter().map(of_stats)).collect();
         Ok(PruneInput { columns, nan: NanBounds::Covered, rows })
     }
@@ -194,14 +200,28 @@ fn compare(facts: &Facts, op: Comparison, value: &Scalar<ArrayRef>) -> Outcomes 
     let lo_at_most = || possible(cmp::lt_eq(lo, value), len);
     let hi_above = || possible(cmp::gt(hi, value), len);
     let hi_at_least = || possible(cmp::gt_eq(hi, value), len);
+    // A number isn't equal to a NaN that the bounds left out.
+    let number_reaches = || match &facts.max_number {
+        Some(max) if !is_nan(value) => possible(cmp::gt_eq(max, value), len),
+        _ => hi_at_least(),
+    };
     match op {
         Comparison::Lt => of(lo_below(), hi_at_least()),  // A
         Comparison::LtEq => of(lo_at_most(), hi_above()), // B
-        Comparison::Eq => of(&lo_at_most() & &hi_at_least(), &lo_below() | &hi_above()), // C
+        Comparison::Eq => of(&lo_at_most() & &number_reaches(), &lo_below() | &hi_above()), // C
         Comparison::GtEq => of(hi_at_least(), lo_below()), // D
         Comparison::Gt => of(hi_above(), lo_at_most()),   // D
         Comparison::NotEq => compare(facts, Comparison::Eq, value).not(), // D
         Comparison::NullSafeEq => compare(facts, Comparison::Eq, value).null_is_false(), // E
+    }
+}
+
+fn is_nan(value: &Scalar<ArrayRef>) -> bool {
+    let (value, _) = value.get();
+    match value.data_type() {
+        DataType::Float32 => value.as_primitive::<Float32Type>().value(0).is_nan(),
+        DataType::Float64 => value.as_primitive::<Float64Type>().value(0).is_nan(),
+        _ => false,
     }
 }
 
@@ -419,12 +439,43 @@ mod tests {
         assert_eq!(judged(&compared(Comparison::Gt, 5.5), &longs), ["000010", "000001"]);
         assert_eq!(judged(&compared(Comparison::Gt, 9_007_199_254_740_992.0), &longs), ["111110", "000001"]);
         let doubles = files(DataType::Float64, "1", "3", "5.5");
-        assert_eq!(judged(&compared(Comparison::Gt, Literal::decimal(55, 3, 1).unwrap()), &doubles)[0], "000010");
-        assert_eq!(judged(&compared(Comparison::Gt, (1_i64 << 53) + 1), &doubles)[0], "111110");
+        assert_eq!(judged(&compared(Comparison::GtEq, Literal::decimal(10, 3, 1).unwrap()), &doubles)[1], "110001");
+        assert_eq!(judged(&compared(Comparison::Lt, Literal::decimal(10, 3, 1).unwrap()), &doubles)[0], "000010");
+        assert_eq!(judged(&compared(Comparison::Lt, -(1_i64 << 53) - 1), &doubles)[0], "111110");
         let days = files(DataType::Date32, r#""1970-01-02""#, r#""1970-01-04""#, r#""1970-01-06""#);
         let noon = 5 * 86_400_000_000 + 43_200_000_000;
         assert_eq!(judged(&compared(Comparison::Gt, Literal::timestamp_ntz(noon)), &days)[0], "000010");
         assert_eq!(judged(&compared(Comparison::Gt, Literal::timestamp(noon)), &days)[0], "111110");
+    }
+
+    /// As delta-rs takes them over from Parquet: a NaN may be in any of the files beside values up to 5.5. Where bounds are said
+    /// to be tight there is none.
+    #[test]
+    fn a_nan_may_have_been_left_out_of_a_maximum() {
+        let doubles = files(DataType::Float64, "1", "3", "5.5");
+        for (op, value, may) in [
+            (Comparison::Gt, 9.0, "111010"),
+            (Comparison::GtEq, 9.0, "111010"),
+            (Comparison::Eq, f64::NAN, "111010"),
+            (Comparison::NotEq, 3.0, "111010"),
+            (Comparison::Eq, 9.0, "000010"),
+            (Comparison::Eq, 3.0, "111010"),
+            (Comparison::Eq, 0.5, "000010"),
+            (Comparison::Lt, 1.0, "000010"),
+            (Comparison::LtEq, 2.0, "101010"),
+        ] {
+            assert_eq!(judged(&compared(op, value), &doubles), [may, "000001"], "{op:?} {value}");
+        }
+        for (tight, may) in [("true", false), ("false", true)] {
+            let stats =
+                r#"{"numRecords":10,"minValues":{"c":1},"maxValues":{"c":5},"nullCount":{"c":0},"tightBounds":"#;
+            let texts = StringArray::from(vec![format!("{stats}{tight}}}")]);
+            let columns = [StatsColumn::new(path("c"), DataType::Float64)];
+            let input = PruneInput::new(vec![], ParsedStats::from_json(&texts, &columns)).unwrap();
+            let above = compared(Comparison::Gt, 9.0);
+            assert_eq!(may_match(&above, &input).value(0), may);
+            assert!(may_match(&above, &input.with_nan_bounds(NanBounds::MaybeOmitted)).value(0));
+        }
     }
 
     #[test]

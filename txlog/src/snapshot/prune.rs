@@ -132,7 +132,10 @@ fn read(batch: &Batch, named: &[Named], tick: u64) -> Result<PruneInput> {
         let stats = parsed(batch, &wanted);
         let rows = with_rows(&stats.num_records);
         for (column, stats_column) in stats.columns.iter().zip(wanted) {
-            found.push((ColumnKey::Stats(stats_column), Facts::of_stats(column, &stats.num_records, &rows)));
+            found.push((
+                ColumnKey::Stats(stats_column),
+                Facts::of_stats(column, &stats.num_records, &stats.tight_bounds, &rows),
+            ));
         }
         rows
     } else {

@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn floats_have_one_zero_and_no_nan_or_infinity() {
+    fn floats_have_one_zero_and_no_nan() {
         let (zero, tiny) = (Float64Array::from(vec![0.0]), Float64Array::from(vec![1e-18]));
         let (min, max) = bounds("-0.0", &column(DataType::Float64));
         for bound in [min, max] {
@@ -383,9 +383,15 @@ mod tests {
         let float = Float32Array::from(vec![1.1]);
         check("1.100000023841858", &column(DataType::Float32), float.clone(), float.clone());
         check("1.1", &column(DataType::Float32), float.clone(), float);
-        let infinite = ["\"NaN\"", "\"Infinity\"", "\"-Infinity\"", "1e999", "NaN", "inf", "-inf", "1_0", "\"1\""];
-        unknown(&DataType::Float64, &infinite);
-        unknown(&DataType::Float32, &[infinite.as_slice(), &["3.5e38"]].concat());
+        for (text, infinity) in [("\"Infinity\"", f64::INFINITY), ("\"-Infinity\"", f64::NEG_INFINITY)] {
+            let (double, float) = (Float64Array::from(vec![infinity]), Float32Array::from(vec![infinity as f32]));
+            check(text, &column(DataType::Float64), double.clone(), double);
+            check(text, &column(DataType::Float32), float.clone(), float);
+            unknown(&DataType::Int64, &[text]);
+        }
+        let none = ["\"NaN\"", "\"infinity\"", "\"+Infinity\"", "1e999", "NaN", "inf", "-inf", "1_0", "\"1\""];
+        unknown(&DataType::Float64, &none);
+        unknown(&DataType::Float32, &[none.as_slice(), &["3.5e38"]].concat());
     }
 
     #[test]

@@ -13,7 +13,8 @@
 //! | f | float bounds of a column that is double today, as the float's shortest digits | the hull of both readings |
 //! | g | zero of either sign | `0.0` (S3) |
 //! | h | days before 1582-10-15 in the Julian calendar, and times before 1900 by local mean time (Spark 2) | widened by 13 days, 1 day |
-//! | i | `"NaN"`, `"Infinity"`, a date as a number, a number as a string | unknown (S7) |
+//! | i | `"NaN"`, a date as a number, a number as a string | unknown (S7) |
+//! | j | `"Infinity"`, `"-Infinity"` of floats (Spark) | what they say (S7) |
 
 use std::borrow::Cow;
 use std::fmt;
@@ -232,12 +233,27 @@ fn is_number(json: &str) -> bool {
         && json.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'))
 }
 
+/// Case j.
+fn infinity(json: &str) -> Option<f64> {
+    match json {
+        "\"Infinity\"" => Some(f64::INFINITY),
+        "\"-Infinity\"" => Some(f64::NEG_INFINITY),
+        _ => None,
+    }
+}
+
 fn double(json: &str) -> Option<f64> {
+    if let Some(infinity) = infinity(json) {
+        return Some(infinity);
+    }
     let value: f64 = is_number(json).then(|| json.parse().ok())??;
     value.is_finite().then_some(()).and_then(|()| settled_f64(value))
 }
 
 fn float(json: &str) -> Option<f32> {
+    if let Some(infinity) = infinity(json) {
+        return Some(infinity as f32);
+    }
     let value: f32 = is_number(json).then(|| json.parse().ok())??;
     value.is_finite().then_some(()).and_then(|()| settled_f32(value))
 }

@@ -3,6 +3,8 @@
 //! Two witnesses in the target's log, always committed together: a `txn`, which any Delta writer keeps but may expire,
 //! and a domain of ours, which says what was promoted and how. They must agree.
 
+use std::collections::BTreeSet;
+
 use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::{Error, Result, Version};
 use serde::{Deserialize, Serialize};
@@ -47,16 +49,18 @@ pub fn app_id(source_id: &str, target_id: &str, name: &str) -> String {
     format!("{APP_PREFIX}{source_id}:{target_id}:{name}")
 }
 
-/// Whether an application id is a promotion's.
-#[must_use]
-pub fn is_promotion(app_id: &str) -> bool {
-    app_id.starts_with(APP_PREFIX)
-}
-
 /// The domain that goes with a promotion's application id.
 #[must_use]
 pub fn domain(app_id: &str) -> String {
     format!("{DOMAIN_PREFIX}{}", app_id.strip_prefix(APP_PREFIX).unwrap_or(app_id))
+}
+
+/// The promotions that a table knows of, by either witness: their application ids.
+#[must_use]
+pub fn promotions(target: &Snapshot) -> BTreeSet<String> {
+    let by_txn = target.txns().map(|txn| txn.app_id.clone()).filter(|app_id| app_id.starts_with(APP_PREFIX));
+    let named = target.domains().filter_map(|domain| domain.domain.strip_prefix(DOMAIN_PREFIX));
+    by_txn.chain(named.map(|name| format!("{APP_PREFIX}{name}"))).collect()
 }
 
 impl Cursor {
@@ -88,6 +92,13 @@ impl Cursor {
             }
         }
         Ok(Cursor { base, provenance })
+    }
+
+    /// What the `txn` is to say of it, whether or not it is still there.
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        let by_domain = self.provenance.as_ref().and_then(|provenance| i64::try_from(provenance.to_version.0).ok());
+        by_domain.unwrap_or(NOT_STARTED)
     }
 
     /// The first source version that isn't promoted yet.

@@ -14,6 +14,7 @@ use crate::action::{Action, Add, CommitInfo, Metadata, Remove, Txn, to_lines};
 use crate::dv::DecodedVectors;
 use crate::error::Result;
 use crate::replay::Commit;
+use crate::snapshot::Snapshot;
 use crate::version::{TimestampMs, Version};
 
 pub use moves::{MOVES_TAG, MovedFrom, MovedTo, Moves};
@@ -213,6 +214,15 @@ impl Transaction {
         self.kind == Kind::Append && only_adds && self.reads.as_ref().is_none_or(|reads| *reads == Reads::nothing())
     }
 
+    /// Whether a blind append that was made for the table at `read` is what it would be if made for it at `tip`: the table
+    /// itself is the same, and so are the domains that it changes. Of its applications the commit takes care.
+    pub(crate) fn is_as_good_after(&self, read: &Snapshot, tip: &Snapshot) -> bool {
+        self.is_blind_append()
+            && read.protocol() == tip.protocol()
+            && read.metadata() == tip.metadata()
+            && self.domains().all(|domain| read.domain(domain) == tip.domain(domain))
+    }
+
     /// Whether it only puts the same rows into other files.
     #[must_use]
     pub fn rearranges(&self) -> bool {
@@ -275,6 +285,7 @@ impl Transaction {
         actions.extend(self.txns.iter().map(|update| {
             Action::Txn(Txn { app_id: update.app_id.clone(), version: update.version, last_updated: Some(stamp.now.0) })
         }));
+        actions.extend(self.rewinds.iter().cloned().map(Action::Txn));
         actions
             .extend(self.actions.iter().filter(|a| !matches!(a, Action::Protocol(_) | Action::Metadata(_))).cloned());
         actions
@@ -314,6 +325,7 @@ mod tests {
         transaction.push(Action::Protocol(Protocol::default()));
         transaction.push(Action::Metadata(Metadata::default()));
         transaction.txns.push(TxnUpdate { app_id: "a".into(), version: 1, base: None });
+        transaction.rewinds.push(Txn { app_id: "b".into(), version: -1, last_updated: None });
         let stamp = Stamp {
             txn_id: "id".into(),
             now: TimestampMs(5),
@@ -326,11 +338,12 @@ mod tests {
             Action::Protocol(Protocol::default()),
             Action::Metadata(Metadata::default()),
             Action::Txn(Txn::default()),
+            Action::Txn(Txn::default()),
             Action::Add(Add::default()),
         ];
         assert_eq!(kinds, expected.iter().map(std::mem::discriminant).collect::<Vec<_>>());
         let bytes = transaction.bytes(&stamp).unwrap();
-        assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 5);
+        assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 6);
         assert!(bytes.starts_with(b"{\"commitInfo\":{\"timestamp\":5,\"inCommitTimestamp\":6,"));
     }
 }

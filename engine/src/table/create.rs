@@ -87,7 +87,7 @@ impl CreateTable {
         self.create_in(store, env).await
     }
 
-    /// Creates it in a store: one put, and another that the store has to refuse.
+    /// Creates it in a store: one listing, one put, and another that the store has to refuse.
     ///
     /// # Errors
     /// [`Unsupported`](crate::ErrorKind::Unsupported) where the store creates version 0 twice, so that it can't keep two

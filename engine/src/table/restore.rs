@@ -29,7 +29,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Table;
-use crate::cursor;
+use crate::cursor::{self, Cursor};
 
 const PARALLEL_REQUESTS: usize = 16;
 
@@ -119,7 +119,7 @@ impl Table {
             transaction.kind = Kind::Metadata;
             transaction.push(Action::Metadata(metadata));
         }
-        rewind(now, then, time, &mut transaction);
+        rewind(now, then, time, &mut transaction).map_err(|e| self.named(e))?;
         let number = |count: usize| Value::String(count.to_string());
         transaction.parameters =
             [("version".to_owned(), Value::String(then.version().to_string())), ("timestamp".to_owned(), Value::Null)]
@@ -180,19 +180,20 @@ fn metadata_of(now: &Snapshot, then: &Snapshot) -> Option<Metadata> {
 }
 
 /// Sets promotions into this table back to where they stood, so that what the restore takes away is promoted again.
-fn rewind(now: &Snapshot, then: &Snapshot, time: i64, transaction: &mut Transaction) {
-    for txn in now.txns().filter(|txn| cursor::is_promotion(&txn.app_id)) {
-        let before = then.txn(&txn.app_id).map(|txn| txn.version);
-        if before == Some(txn.version) {
+fn rewind(now: &Snapshot, then: &Snapshot, time: i64, transaction: &mut Transaction) -> Result<()> {
+    for app_id in cursor::promotions(now).union(&cursor::promotions(then)).cloned() {
+        let domain = cursor::domain(&app_id);
+        let version = Cursor::read(then, &app_id)?.version();
+        let stands = now.txn(&app_id).map(|txn| txn.version);
+        if now.domain(&domain) == then.domain(&domain) && stands.is_none_or(|stands| stands == version) {
             continue;
         }
-        let version = before.unwrap_or(cursor::NOT_STARTED);
-        transaction.rewinds.push(Txn { app_id: txn.app_id.clone(), version, last_updated: Some(time) });
-        let domain = cursor::domain(&txn.app_id);
         let (configuration, removed) = match then.domain(&domain) {
             Some(configuration) => (configuration.to_owned(), false),
             None => (now.domain(&domain).unwrap_or_default().to_owned(), true),
         };
+        transaction.rewinds.push(Txn { app_id, version, last_updated: Some(time) });
         transaction.push(Action::DomainMetadata(DomainMetadata { domain, configuration, removed }));
     }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakebed::store::TableStore;
 use lakebed::table::Restored;
-use lakebed::{AppendOptions, ErrorKind, Result, SchemaMode, Table, Version};
+use lakebed::{AppendOptions, ErrorKind, Promoted, Promotion, Result, SchemaMode, Table, Version, promote};
 use lakebed_compaction::{CompactionOptions, Purge, compact};
 use lakebed_tests::faults::{Answer, Faulty};
 use lakebed_tests::plan::rows;
@@ -96,4 +96,39 @@ async fn a_column_that_was_added_meanwhile_is_not_taken_back_unasked() {
     let table = place.open().await;
     table.restore(Version(3), &CommitOptions::default()).await.unwrap();
     assert_eq!((ids(&place).await, table.snapshot().schema().len()), (vec![1, 3, 4, 5, 6], 2));
+}
+
+/// What a restore takes away of a promotion's rows is promoted again, once, and what it leaves isn't; so is it where another
+/// engine has let the `txn` expire.
+#[tokio::test]
+async fn what_a_restore_took_of_a_promotion_is_promoted_again() {
+    let (from, into) = (Place::memory("restore-source"), Place::memory("restore-target"));
+    let (source, target) = (from.create().await, into.create().await);
+    let promotion = Promotion::new("all", "SELECT * FROM source");
+    let promoted = async || promote(&source, &target, &promotion).await.unwrap();
+    append(&source, &[1, 2]).await;
+    promoted().await;
+    append(&source, &[3]).await;
+    promoted().await;
+    append(&source, &[4]).await;
+    promoted().await;
+    assert_eq!(ids(&into).await, [1, 2, 3, 4]);
+    let app_id = target.snapshot().txns().next().unwrap().app_id.clone();
+    let stands = |table: &Table| table.snapshot().txn(&app_id).map(|txn| txn.version);
+
+    target.restore(Version(1), &CommitOptions::default()).await.unwrap();
+    assert_eq!((ids(&into).await, stands(&into.open().await)), (vec![1, 2], Some(1)));
+    assert!(matches!(promoted().await, Promoted::Committed { from_version: Version(2), to_version: Version(3), .. }));
+    assert_eq!(ids(&into).await, [1, 2, 3, 4]);
+    assert!(matches!(promoted().await, Promoted::AlreadyApplied { .. }));
+
+    // Before the first of them, and forth again.
+    target.restore(Version(0), &CommitOptions::default()).await.unwrap();
+    assert_eq!((ids(&into).await, stands(&target)), (vec![], Some(-1)));
+    target.restore(Version(3), &CommitOptions::default()).await.unwrap();
+    assert_eq!((ids(&into).await, stands(&target)), (vec![1, 2, 3, 4], Some(3)));
+    assert!(matches!(promoted().await, Promoted::AlreadyApplied { .. }));
+    target.restore(Version(0), &CommitOptions::default()).await.unwrap();
+    assert!(matches!(promoted().await, Promoted::Committed { from_version: Version(0), .. }));
+    assert_eq!(ids(&into).await, [1, 2, 3, 4]);
 }

@@ -15,7 +15,7 @@ use lakebed_tests::faults::{Answer, Failure, Faulty};
 use lakebed_tests::plan::{rows, schema};
 use lakebed_txlog::drive::CommitOptions;
 use lakebed_txlog::env::{Env, SystemEnv};
-use lakebed_txlog::transaction::{Kind, Transaction};
+use lakebed_txlog::transaction::{Kind, Reads, Transaction};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
@@ -373,7 +373,8 @@ async fn c14_a_transaction_that_read_below_a_half_deleted_log_is_refused() {
             .await
             .unwrap();
     }
-    let transaction = Transaction::new(Kind::Append, "WRITE");
+    let mut transaction = Transaction::new(Kind::Append, "WRITE");
+    transaction.reads = Some(Reads::table());
     let error = other.commit(&transaction, Some(&old), &CommitOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
     assert!(matches!(setup.honest.head(&log_key(4)).await, Err(Error::NotFound { .. })), "nothing in the hole");

@@ -124,7 +124,8 @@ fn by_source(error: &object_store::Error) -> Option<Meaning> {
         return Some(said);
     }
     let text = chain(error).map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    if text.contains("169.254.") {
+    // Where credentials are asked for on EC2 and ECS, and nothing else is: a store may have another address of this network.
+    if text.contains("http://169.254.169.254/") || text.contains("http://169.254.170.2/") {
         let hint = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE";
         return Some(meaning(PermissionDenied, "no credentials were found", Some(hint)));
     }

@@ -124,15 +124,17 @@ impl Log {
         load::load(store, None).await
     }
 
-    /// Creates a table: commits version 0, in one put, and tries to create it once more, which has to be refused.
+    /// Creates a table: one listing, of a log that has to be empty, version 0 in one put, and another try to create it,
+    /// which has to be refused.
     ///
     /// # Errors
-    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where version 0 is there;
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where a table is, even one whose version 0 was cleaned up;
     /// [`Unsupported`](crate::ErrorKind::Unsupported) where the store creates it twice (pitfall C5);
     /// [`Indeterminate`](crate::ErrorKind::Indeterminate) when it can't be found out whether it was written; those of
     /// the store.
     pub async fn create(store: LogStore, env: Arc<dyn Env>, transaction: &Transaction) -> Result<Log> {
         let proved = env.monotonic();
+        commit::check_empty(&store).await?;
         let snapshot = commit::create(&store, &env, transaction).await?;
         Ok(Log { store, env, tip: Mutex::new(Tip::new(snapshot, proved)), met: Mutex::default() })
     }
@@ -195,7 +197,8 @@ impl Log {
         self.store.commit(version).await
     }
 
-    /// Commits a transaction that read `read` (a blind append reads nothing: `None`).
+    /// Commits a transaction that was made for `read`, and read it but for a blind append; `None` for one that holds for any
+    /// state of the table.
     ///
     /// Without a race: one put, and no other request. Behind a commit that deleted other rows of the same files it also reads
     /// their vectors and stores the united ones, in one put. Dropping the future before it returns leaves the table right;
@@ -233,7 +236,12 @@ impl Log {
         let tip = self.lock().clone();
         let tip = if self.lease_is_over(&tip) { self.reopen(&tip.snapshot).await? } else { tip.snapshot };
         let attempt = commit::Attempt::new(&self.store, &self.env, transaction, options, &self.met, look);
-        let read = read.unwrap_or(&tip);
+        let read = match read {
+            // What came in between can't have been in a blind append's way: it read nothing.
+            Some(read) if read.version() < tip.version() && transaction.is_as_good_after(read, &tip) => &tip,
+            Some(read) => read,
+            None => &tip,
+        };
         let read_at = self.lock().seen.of(read.version());
         let outcome = attempt.run(read, tip.version(), Known { since, read_at }).await?;
         if let Outcome::Committed { snapshot, .. } = &outcome {

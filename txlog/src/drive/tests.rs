@@ -242,6 +242,51 @@ async fn an_append_lands_after_a_delete_and_after_a_new_column() {
     assert_eq!((snapshot.version(), snapshot.num_files(), snapshot.schema().len()), (Version(3), 3, 2));
 }
 
+/// The same, where the handle has already seen that the files are of another table than it is now: other clones of it go on while
+/// an append writes.
+#[tokio::test]
+async fn an_append_for_a_schema_that_is_gone_is_refused_by_a_handle_that_knows_it_too() {
+    let place = Place::new().await;
+    let log = place.open().await;
+    let read = log.snapshot();
+    let mut append = Transaction::new(Kind::Append, "WRITE");
+    append.push(Action::Add(file("h")));
+    // What leaves the table as it is costs nothing.
+    let winner = place.delete(&read, "f", &[3]).await;
+    let snapshot = land(&log, &winner, &read).await.committed().unwrap();
+    let landed = land(&log, &append, &read).await;
+    assert!(matches!(landed, Outcome::Committed { attempts: 1, .. }), "{landed:?}");
+    let schema = StructType::new([StructField::nullable("k", DataType::STRING)]);
+    let mut alter = Transaction::new(Kind::Metadata, "RESTORE");
+    alter.push(Action::Metadata(Metadata { schema_string: schema.to_json(), ..snapshot.metadata().clone() }));
+    let altered = land(&log, &alter, &log.snapshot()).await.committed().unwrap();
+    let mut append = Transaction::new(Kind::Append, "WRITE");
+    append.push(Action::Add(file("i")));
+    let refused = land(&log, &append, &read).await;
+    let Outcome::Conflicted(Conflict { version, why: Why::Metadata(_) }) = refused else { panic!("{refused:?}") };
+    assert_eq!((version, place.open().await.snapshot().version()), (altered.version(), altered.version()));
+}
+
+/// Pitfall C14: Spark has cleaned up the first versions behind a checkpoint.
+#[tokio::test]
+async fn a_table_whose_first_versions_are_gone_is_not_created_again() {
+    let place = Place::new().await;
+    let log = place.open().await;
+    let mut append = Transaction::new(Kind::Append, "WRITE");
+    append.push(Action::Add(file("h")));
+    let snapshot = land(&log, &append, &log.snapshot()).await.committed().unwrap();
+    log.checkpoint(&snapshot).await.unwrap();
+    let key = |version| Path::from(format!("some/table/{}", LogName::Commit { version }.path()));
+    place.memory.delete(&key(Version(0))).await.unwrap();
+    let mut create = Transaction::new(Kind::Metadata, "CREATE TABLE");
+    create.push(Action::Protocol(snapshot.protocol().clone()));
+    create.push(Action::Metadata(Metadata { id: "another".into(), ..snapshot.metadata().clone() }));
+    let refused = Log::create(place.store(), Arc::clone(&place.env), &create).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::AlreadyExists, "{refused}");
+    assert!(place.memory.head(&key(Version(0))).await.is_err());
+    assert_eq!(place.open().await.snapshot().metadata().id, "t");
+}
+
 /// A machine that sleeps for days when it is next asked for the time of day: after a commit has begun, before its put.
 #[derive(Debug)]
 struct Sleeper {

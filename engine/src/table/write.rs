@@ -138,8 +138,7 @@ impl Table {
             transaction.reads = Some(Reads::nothing());
             transaction.push(Action::Metadata(metadata));
         }
-        let read = (transaction.kind == Kind::Metadata).then_some(&snapshot);
-        let outcome = self.commit(&transaction, read, &options.commit).await?;
+        let outcome = self.commit(&transaction, Some(&snapshot), &options.commit).await?;
         self.written(outcome, files, 0).await
     }
 
@@ -190,12 +189,12 @@ impl Table {
             if !self.may_plan_again(&outcome, until) {
                 return self.written(outcome, files, removed).await;
             }
-            let read = snapshot.version();
+            let read = snapshot;
             snapshot = self.refresh().await?;
             if *snapshot.schema() != schema || snapshot.metadata().id != id {
                 return self.written(outcome, files, removed).await;
             }
-            match self.overwritten_since(read, snapshot.version(), replace, &files).await {
+            match self.overwritten_since(&read, &snapshot, replace, &files).await {
                 Ok(None) => {}
                 Ok(Some(version)) => {
                     files.discard().await;
@@ -213,20 +212,17 @@ impl Table {
         }
     }
 
-    /// The first version after `read`, up to `newest`, that put rows in place of some that are to be replaced. A request a
+    /// The first version after `read`, up to `snapshot`, that put rows in place of some that are to be replaced. A request a
     /// version, [`PARALLEL_GETS`] at a time.
     async fn overwritten_since(
         &self,
-        read: Version,
-        newest: Version,
+        read: &Snapshot,
+        snapshot: &Snapshot,
         replace: Replace,
         files: &DataFiles,
     ) -> Result<Option<Version>> {
-        let touched = files.touched();
-        let is_replaced = |values: &PartitionValues| match replace {
-            Replace::Table => true,
-            Replace::Partitions => touched.contains(&complete(values.clone(), &touched)),
-        };
+        let mut replaced = Replaced::by(replace, snapshot, files)?;
+        let (read, newest) = (read.version(), snapshot.version());
         let commits = (read.0 + 1..=newest.0).map(|version| async move {
             let found = self.log().commit_at(Version(version)).await?;
             let gone = || Error::conflict("what others committed meanwhile can't be read any more");
@@ -238,8 +234,13 @@ impl Table {
             let of_removes = commit.removes.iter().filter_map(|remove| remove.partition_values.as_ref());
             let parameters = commit.commit_info.as_ref().and_then(|info| info.operation_parameters.as_ref());
             let mode = parameters.and_then(|said| said.get("mode")?.as_str());
-            if mode == Some(OVERWRITE) && of_adds.chain(of_removes).any(is_replaced) {
-                return Ok(Some(commit.version));
+            if mode != Some(OVERWRITE) {
+                continue;
+            }
+            for values in of_adds.chain(of_removes) {
+                if replaced.holds(values)? {
+                    return Ok(Some(commit.version));
+                }
             }
         }
         Ok(None)
@@ -314,12 +315,9 @@ impl Table {
             }
         });
         let mut removed = 0;
+        let mut replaced = Replaced::by(replace, snapshot, files)?;
         for file in snapshot.files().iter() {
-            let replaced = match replace {
-                Replace::Table => true,
-                Replace::Partitions => touched.contains(&complete(file.partition_values(), &touched)),
-            };
-            if replaced {
+            if replaced.holds(&file.partition_values())? {
                 transaction.push(Action::Remove(file.to_add().removed(now, true)));
                 removed += 1;
             }
@@ -368,12 +366,36 @@ impl Table {
     }
 }
 
-/// Partition values with the keys that the written ones have: a writer may leave NULLs out.
-fn complete(mut values: PartitionValues, like: &BTreeSet<&PartitionValues>) -> PartitionValues {
-    for key in like.iter().flat_map(|values| values.keys()) {
-        values.entry(key.clone()).or_insert(None);
+/// Of which partitions an overwrite takes the rows: told by their values, which other writers may spell otherwise.
+struct Replaced<'a> {
+    snapshot: &'a Snapshot,
+    /// `None`: of all.
+    keys: Option<BTreeSet<Vec<Option<String>>>>,
+    /// What was found out before.
+    known: BTreeMap<PartitionValues, bool>,
+}
+
+impl<'a> Replaced<'a> {
+    fn by(replace: Replace, snapshot: &'a Snapshot, files: &DataFiles) -> Result<Replaced<'a>> {
+        let keys = match replace {
+            Replace::Table => None,
+            Replace::Partitions => {
+                let keys = files.touched().into_iter().map(|values| snapshot.partition_key(values));
+                Some(keys.collect::<Result<_>>()?)
+            }
+        };
+        Ok(Replaced { snapshot, keys, known: BTreeMap::new() })
     }
-    values
+
+    fn holds(&mut self, values: &PartitionValues) -> Result<bool> {
+        let Some(keys) = &self.keys else { return Ok(true) };
+        if let Some(known) = self.known.get(values) {
+            return Ok(*known);
+        }
+        let holds = keys.contains(&self.snapshot.partition_key(values)?);
+        self.known.insert(values.clone(), holds);
+        Ok(holds)
+    }
 }
 
 fn parameters(mode: &str, snapshot: &Snapshot) -> BTreeMap<String, Value> {

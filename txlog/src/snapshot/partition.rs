@@ -3,11 +3,24 @@
 use super::Snapshot;
 use crate::action::PartitionValues;
 use crate::error::Result;
-use crate::partition::{columns, to_array};
-use crate::predicate::{Comparison, Literal, Predicate};
+use crate::partition::{columns, format, to_array};
+use crate::predicate::{Comparison, Literal, Predicate, settled};
 use crate::schema::ColumnPath;
 
 impl Snapshot {
+    /// What the partition of these values, as they stand in an `add`, has in common with itself as other writers spell it, and
+    /// with no other: the values as this engine writes them, in the order of the partition columns.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when a value isn't one of its column's type.
+    pub fn partition_key(&self, values: &PartitionValues) -> Result<Vec<Option<String>>> {
+        let key = columns(self.schema(), self.partition_columns(), self.column_mapping())?.into_iter().map(|column| {
+            let text = values.get(&column.physical_name).and_then(|value| value.as_deref());
+            format(&settled(&to_array(&column.field.data_type, [text])?), 0)
+        });
+        key.collect()
+    }
+
     /// The condition that is true of the rows in the partition of these values, as they stand in an `add`, and of no
     /// others. A value that is absent is NULL; a table without partitions is one.
     ///
@@ -99,6 +112,34 @@ mod tests {
             assert_eq!(table.in_partition(&none).unwrap(), null);
         }
         assert_eq!(table.in_partition(&values(&[Some("x")])).unwrap_err().kind(), crate::ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn a_partition_is_the_same_however_its_values_are_spelled() {
+        let kinds = [
+            (DataType::INTEGER, ["7", "007"]),
+            (DataType::TIMESTAMP, ["2020-01-01 10:00:00", "2020-01-01T10:00:00.000000Z"]),
+            (DataType::TIMESTAMP_NTZ, ["2020-01-01 10:00:00.5", "2020-01-01 10:00:00.500000"]),
+            (DataType::BOOLEAN, ["true", "TRUE"]),
+            (DataType::DOUBLE, ["5", "5.0"]),
+            (DataType::DOUBLE, ["-0.0", "0"]),
+            (DataType::DOUBLE, ["NaN", "NaN"]),
+            (DataType::Primitive(crate::schema::PrimitiveType::Decimal { precision: 10, scale: 2 }), ["1.5", "1.50"]),
+        ];
+        let types: Vec<DataType> = kinds.iter().map(|(data_type, _)| data_type.clone()).collect();
+        let table = table(&types);
+        let [one, other] = [0, 1].map(|which| kinds.iter().map(|(_, texts)| Some(texts[which])).collect::<Vec<_>>());
+        let key = |texts: &[Option<&str>]| table.partition_key(&values(texts)).unwrap();
+        assert_eq!(key(&one), key(&other));
+        for at in 0..kinds.len() {
+            let mut third = one.clone();
+            third[at] = None;
+            assert_ne!(key(&one), key(&third));
+            let mut empty = third.clone();
+            empty[at] = Some("");
+            assert_eq!(key(&third), key(&empty));
+        }
+        assert_eq!(table.partition_key(&PartitionValues::new()).unwrap(), vec![None; kinds.len()]);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType as ArrowType, FieldRef, Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType as ArrowType, FieldRef, Float32Type, Float64Type, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result as DfResult, ScalarValue};
 use datafusion::functions::core::getfield::GetFieldFunc;
@@ -39,6 +39,27 @@ impl PhysicalExprAdapterFactory for TableAdapter {
     }
 }
 
+/// The same numbers with one NaN.
+fn one_nan(array: ArrayRef) -> ArrayRef {
+    match array.data_type() {
+        ArrowType::Float32 => {
+            let floats = array.as_primitive::<Float32Type>();
+            if !floats.values().iter().any(|v| v.is_nan()) {
+                return array;
+            }
+            Arc::new(floats.unary::<_, Float32Type>(|v| if v.is_nan() { f32::NAN } else { v }))
+        }
+        ArrowType::Float64 => {
+            let doubles = array.as_primitive::<Float64Type>();
+            if !doubles.values().iter().any(|v| v.is_nan()) {
+                return array;
+            }
+            Arc::new(doubles.unary::<_, Float64Type>(|v| if v.is_nan() { f64::NAN } else { v }))
+        }
+        _ => array,
+    }
+}
+
 #[derive(Debug)]
 struct FileAdapter {
     columns: Arc<Columns>,
@@ -60,8 +81,8 @@ impl PhysicalExprAdapter for FileAdapter {
     }
 }
 
-/// Floating-point numbers inside a condition, so that Parquet's own bounds don't judge it: they leave NaN out, which is
-/// above every number. (The log's statistics say nothing where there is a NaN, and have skipped files already.)
+/// Floating-point numbers inside a condition: Parquet's own bounds don't judge it, for they leave NaN out, which is above every
+/// number; and there is one NaN, where Arrow's order puts those with a sign (`0.0 / 0.0` on x86) below every number.
 fn opaque_float(read: Arc<dyn PhysicalExpr>, file: &Schema) -> DfResult<Arc<dyn PhysicalExpr>> {
     let target = read.data_type(file)?;
     if !target.is_floating() || read.downcast_ref::<Literal>().is_some() {
@@ -202,7 +223,7 @@ impl PhysicalExpr for Fitted {
 
     fn evaluate(&self, batch: &RecordBatch) -> DfResult<ColumnarValue> {
         let array = self.read.evaluate(batch)?.into_array(batch.num_rows())?;
-        Ok(ColumnarValue::Array(self.fit.apply(&array)?))
+        Ok(ColumnarValue::Array(one_nan(self.fit.apply(&array)?)))
     }
 
     fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {

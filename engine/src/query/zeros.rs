@@ -8,6 +8,7 @@
 //! | `x = 0`, `x <> 0` | `x = -0.0 OR x = 0.0`, `x <> -0.0 AND x <> 0.0` |
 //! | `x < 0`, `x >= 0` | `x < -0.0`, `x >= -0.0` |
 //! | `x > 0`, `x <= 0` | `x > 0.0`, `x <= 0.0` |
+//! | `x BETWEEN 0 AND 1`, `x BETWEEN -1 AND 0` | `x BETWEEN -0.0 AND 1`, `x BETWEEN -1 AND 0.0` |
 //!
 //! Column against constant stays column against constant, so that row groups and pages are still skipped by it.
 
@@ -17,7 +18,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{BinaryExpr, Cast, Expr, LogicalPlan, Operator};
+use datafusion::logical_expr::{Between, BinaryExpr, Cast, Expr, LogicalPlan, Operator};
 use datafusion::optimizer::AnalyzerRule;
 
 /// Rewrites comparisons with zero, once types are coerced.
@@ -47,6 +48,7 @@ fn rewrite(expr: Expr) -> DfResult<Transformed<Expr>> {
     match expr {
         Expr::BinaryExpr(binary) => Ok(comparison(binary)),
         Expr::InList(list) => Ok(in_list(list)),
+        Expr::Between(between) => Ok(between_bounds(between)),
         other => Ok(Transformed::no(other)),
     }
 }
@@ -57,10 +59,8 @@ fn comparison(BinaryExpr { left, op, right }: BinaryExpr) -> Transformed<Expr> {
         (Some(double), None) => (&right, op.swap(), double),
         _ => return Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
     };
-    let to = |op: Operator, zero: f64| {
-        let value = if double { ScalarValue::Float64(Some(zero)) } else { ScalarValue::Float32(Some(zero as f32)) };
-        Expr::BinaryExpr(BinaryExpr::new(of.clone(), op, Box::new(Expr::Literal(value, None))))
-    };
+    let to =
+        |op: Operator, zero: f64| Expr::BinaryExpr(BinaryExpr::new(of.clone(), op, Box::new(literal(zero, double))));
     let asked = match op_to_zero {
         Some(op @ (Operator::Eq | Operator::IsNotDistinctFrom)) => to(op, -0.0).or(to(op, 0.0)),
         Some(op @ (Operator::NotEq | Operator::IsDistinctFrom)) => to(op, -0.0).and(to(op, 0.0)),
@@ -71,15 +71,30 @@ fn comparison(BinaryExpr { left, op, right }: BinaryExpr) -> Transformed<Expr> {
     Transformed::yes(asked)
 }
 
+fn between_bounds(mut between: Between) -> Transformed<Expr> {
+    let bounds = [(&mut between.low, -0.0), (&mut between.high, 0.0)];
+    let mut changed = false;
+    for (bound, to) in bounds {
+        if let Some(double) = zero(bound) {
+            **bound = literal(to, double);
+            changed = true;
+        }
+    }
+    match changed {
+        true => Transformed::yes(Expr::Between(between)),
+        false => Transformed::no(Expr::Between(between)),
+    }
+}
+
+fn literal(zero: f64, double: bool) -> Expr {
+    let value = if double { ScalarValue::Float64(Some(zero)) } else { ScalarValue::Float32(Some(zero as f32)) };
+    Expr::Literal(value, None)
+}
+
 fn in_list(mut list: InList) -> Transformed<Expr> {
     let Some(double) = list.list.iter().find_map(zero) else { return Transformed::no(Expr::InList(list)) };
-    let both = if double {
-        [ScalarValue::Float64(Some(-0.0)), ScalarValue::Float64(Some(0.0))]
-    } else {
-        [ScalarValue::Float32(Some(-0.0)), ScalarValue::Float32(Some(0.0))]
-    };
     list.list.retain(|value| zero(value).is_none());
-    list.list.extend(both.map(|value| Expr::Literal(value, None)));
+    list.list.extend([-0.0, 0.0].map(|zero| literal(zero, double)));
     Transformed::yes(Expr::InList(list))
 }
 

@@ -56,24 +56,27 @@ impl Staged {
         if self.target.symlink_metadata().is_err() {
             remove_checksum(&self.target)?;
         }
+        // Opened before: what can't be synced must not be there.
+        let folder = Folder::open(folder_of(&self.target)?)?;
         match fs::hard_link(&self.temporary, &self.target) {
-            Err(error) if !has_second_link(&self.temporary) => return Err(unless_links_are_unknown(error)),
+            Err(error) if !are_one_file(&self.temporary, &self.target) => return Err(unless_links_are_unknown(error)),
             // On NFS a link whose answer was lost is made again, and fails because it is there.
             Ok(()) | Err(_) => {}
         }
         self.is_published = true;
         // The file is in its place: a temporary name that can't be removed changes nothing for anyone.
         let _ = fs::remove_file(&self.temporary);
-        sync_folder(folder_of(&self.target)?)
+        folder.sync()
     }
 
     /// Puts the file in its place, over whatever is there.
     pub(crate) fn publish_over(mut self) -> io::Result<()> {
         self.file.sync_all()?;
         remove_checksum(&self.target)?;
+        let folder = Folder::open(folder_of(&self.target)?)?;
         fs::rename(&self.temporary, &self.target)?;
         self.is_published = true;
-        sync_folder(folder_of(&self.target)?)
+        folder.sync()
     }
 }
 
@@ -110,7 +113,20 @@ pub(crate) fn make_folders(folder: &Path) -> io::Result<()> {
 
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    Folder::open(folder)?.sync()
+}
+
+/// A folder whose names are to be made durable; elsewhere than on Unix nothing has to be done for it.
+struct Folder(Option<File>);
+
+impl Folder {
+    fn open(folder: &Path) -> io::Result<Folder> {
+        Ok(Folder(if cfg!(unix) { Some(File::open(folder)?) } else { None }))
+    }
+
+    fn sync(self) -> io::Result<()> {
+        self.0.map_or(Ok(()), |folder| folder.sync_all())
+    }
 }
 
 /// The folder that holds `file`.
@@ -126,14 +142,16 @@ fn remove_checksum(file: &Path) -> io::Result<()> {
     }
 }
 
+/// Whether both names are of one file. That it has two of them isn't enough: a backup may have linked the one.
 #[cfg(unix)]
-fn has_second_link(file: &Path) -> bool {
+fn are_one_file(a: &Path, b: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    fs::metadata(file).is_ok_and(|metadata| metadata.nlink() > 1)
+    let id = |file: &Path| fs::symlink_metadata(file).map(|metadata| (metadata.dev(), metadata.ino())).ok();
+    id(a).is_some_and(|found| id(b) == Some(found))
 }
 
 #[cfg(not(unix))]
-fn has_second_link(_file: &Path) -> bool {
+fn are_one_file(_a: &Path, _b: &Path) -> bool {
     false
 }
 
@@ -176,6 +194,18 @@ mod tests {
         assert_eq!(second.publish_new().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&target).unwrap(), b"first");
         assert_eq!(names(target.parent().unwrap()), ["0.json"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_backup_that_links_what_is_staged_wins_no_race_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("0.json");
+        staged(&target, 1, b"first").publish_new().unwrap();
+        let second = staged(&target, 2, b"second");
+        fs::hard_link(&second.temporary, folder.path().join("backup")).unwrap();
+        assert_eq!(second.publish_new().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&target).unwrap(), b"first");
     }
 
     #[test]

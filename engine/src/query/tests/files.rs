@@ -268,19 +268,32 @@ async fn zeros_are_one_value_and_nan_is_above_all() {
     let schema =
         StructType::new([StructField::nullable("id", DataType::LONG), StructField::nullable("x", DataType::DOUBLE)]);
     let table = table(CreateTable::new(schema)).await;
-    let x = Float64Array::from(vec![Some(-1.0), Some(-0.0), Some(0.0), Some(1.0), Some(f64::NAN), None]);
-    append(&table, batch(vec![("id", Arc::new(Int64Array::from_iter_values(0..6))), ("x", Arc::new(x))])).await;
+    // What `0.0 / 0.0` is on x86 has its sign set.
+    let x = [
+        Some(-1.0),
+        Some(-0.0),
+        Some(0.0),
+        Some(1.0),
+        Some(f64::NAN.copysign(1.0)),
+        None,
+        Some(f64::NAN.copysign(-1.0)),
+    ];
+    let x = Float64Array::from(x.to_vec());
+    append(&table, batch(vec![("id", Arc::new(Int64Array::from_iter_values(0..7))), ("x", Arc::new(x))])).await;
     for (filter, found) in [
         ("x = 0", vec![1, 2]),
         ("x = -0.0", vec![1, 2]),
-        ("x <> 0", vec![0, 3, 4]),
+        ("x <> 0", vec![0, 3, 4, 6]),
         ("x < 0.0", vec![0]),
-        ("x >= 0", vec![1, 2, 3, 4]),
-        ("0 < x", vec![3, 4]),
+        ("x >= 0", vec![1, 2, 3, 4, 6]),
+        ("0 < x", vec![3, 4, 6]),
         ("x <= 0e0", vec![0, 1, 2]),
-        ("x > 1", vec![4]),
+        ("x > 1", vec![4, 6]),
         ("x IN (0, 1)", vec![1, 2, 3]),
-        ("x = CAST('NaN' AS DOUBLE)", vec![4]),
+        ("x BETWEEN 0 AND 1", vec![1, 2, 3]),
+        ("x BETWEEN -1 AND 0", vec![0, 1, 2]),
+        ("x NOT BETWEEN 0 AND 1", vec![0, 4, 6]),
+        ("x = CAST('NaN' AS DOUBLE)", vec![4, 6]),
     ] {
         assert_eq!(ids(&scanned(&table, filtered(filter)).await), found, "{filter}");
     }

@@ -88,12 +88,18 @@ pub struct Kept {
     pub log: Counted,
     /// It is another table's.
     pub other_tables: Counted,
+    /// It stands behind a symbolic link to a folder, so that it may have another name that somebody needs.
+    pub behind_links: Counted,
 }
 
 impl Counted {
     fn count(&mut self, file: &Listed) {
+        self.add(file.size_bytes);
+    }
+
+    pub(crate) fn add(&mut self, size_bytes: u64) {
         self.num_files += 1;
-        self.size_bytes = self.size_bytes.saturating_add(file.size_bytes);
+        self.size_bytes = self.size_bytes.saturating_add(size_bytes);
     }
 }
 
@@ -250,6 +256,7 @@ mod tests {
             hidden: counted(2),
             log: counted(2),
             other_tables: counted(0),
+            behind_links: Counted::default(),
         };
         assert_eq!(kept, expected);
     }

@@ -5,6 +5,7 @@
 //! | [`options`] | for how long are old versions kept? |
 //! | [`needed`] | which files do the retained versions need? (pure) |
 //! | [`mod@choose`] | which of the files that are there may go? (pure) |
+//! | `links` | which files stand behind a symbolic link? |
 //! | [`mod@plan`] | what do log and store say? |
 //! | `retained` | which versions are retained, and what do they name? |
 //! | [`mod@carry_out`] | how are the files deleted, and what if the table changed since? |
@@ -14,6 +15,7 @@
 
 pub mod carry_out;
 pub mod choose;
+mod links;
 pub mod needed;
 pub mod options;
 pub mod plan;

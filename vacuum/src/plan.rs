@@ -12,6 +12,7 @@ use lakebed_txlog::{Error, Result, TimestampMs, Version, partition};
 use serde::Serialize;
 
 use crate::choose::{Candidate, Kept, Listed, Rules, choose};
+use crate::links::Links;
 use crate::needed::{missing, own_key};
 use crate::options::VacuumOptions;
 use crate::retained;
@@ -66,7 +67,15 @@ async fn plan_all(table: &Table, options: &VacuumOptions) -> Result<Plan> {
     let rules = Rules::new(now, retention, folders.iter().map(String::as_str), is_iceberg(&snapshot));
     check_present(&before, &snapshot, &listing)?;
     let needed = retained::needed(table, &snapshot, &listing, rules.cutoff).await?;
-    let (delete, kept) = choose(&listing, &needed, &rules);
+    let (mut delete, mut kept) = choose(&listing, &needed, &rules);
+    let mut links = Links::below(table.store());
+    delete.retain(|file| {
+        let is_behind = links.are_before(&file.path);
+        if is_behind {
+            kept.behind_links.add(file.size_bytes);
+        }
+        !is_behind
+    });
     let size_bytes = delete.iter().fold(0u64, |sum, file| sum.saturating_add(file.size_bytes));
     Ok(Plan {
         table_id: snapshot.metadata().id.clone(),

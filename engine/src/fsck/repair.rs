@@ -330,9 +330,18 @@ async fn drop_files(store: &TableStore, env: &Arc<dyn Env>, paths: &[String]) ->
     let mut count = 0_u64;
     for add in live(&snapshot, paths) {
         let relative = lakebed_txlog::path::DataLocation::decode(&add.path)?.relative()?;
-        if !listing.objects.contains_key(relative.as_str()) {
-            transaction.push(Action::Remove(add.removed(time, true)));
-            count += 1;
+        if listing.objects.contains_key(relative.as_str()) {
+            continue;
+        }
+        // Of a folder that mustn't be entered a listing lacks the files, too.
+        let key = store.key(relative.as_str())?;
+        match store.data().head(&key).await {
+            Ok(_) => {}
+            Err(object_store::Error::NotFound { .. }) => {
+                transaction.push(Action::Remove(add.removed(time, true)));
+                count += 1;
+            }
+            Err(e) => return Err(store.error(e, "looking for a file that is to be dropped", &key)),
         }
     }
     if count == 0 {

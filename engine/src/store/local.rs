@@ -225,8 +225,14 @@ fn delete_all(files: &LocalFileSystem, locations: Vec<object_store::Result<Path>
         })
         .collect();
     for folder in folders {
-        if let Err(error) = durable::sync_folder(&folder) {
-            outcomes.push(Err(failure(folder.to_string_lossy().into_owned(), "syncing", error)));
+        let Err(error) = durable::sync_folder(&folder) else { continue };
+        let reason = error.to_string();
+        for outcome in &mut outcomes {
+            let Ok(location) = outcome else { continue };
+            let is_in = files.path_to_filesystem(location).is_ok_and(|target| target.parent() == Some(&folder));
+            if is_in {
+                *outcome = Err(failure(location.to_string(), "syncing", io::Error::other(reason.clone())));
+            }
         }
     }
     outcomes

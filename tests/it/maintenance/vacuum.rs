@@ -114,6 +114,29 @@ async fn a_live_file_that_is_gone_stops_it(place: Place) {
     assert_eq!((error.kind(), error.at_path()), (ErrorKind::Corrupt, Some(path.as_str())));
 }
 
+/// A listing follows links to folders: what it finds has another name there, which may be that of a live file.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_behind_a_link_to_a_folder_stays() {
+    let fixture = Fixture::new(Place::Folder, &["p"]).await;
+    fixture.append("a", 0..10).await;
+    fixture.put("p=a/inner/orphan.parquet").await;
+    let folder = std::path::PathBuf::from(fixture.table.url().to_string().trim_start_matches("file://"));
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join("theirs.parquet"), "x").unwrap();
+    std::os::unix::fs::symlink(folder.join("p=a"), folder.join("latest")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), folder.join("others")).unwrap();
+    let rows = fixture.rows().await;
+    fixture.set_days(30).await;
+    let found = plan(&fixture.table, &VacuumOptions::default()).await.unwrap();
+    let paths: Vec<_> = found.delete.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["p=a/inner/orphan.parquet"]);
+    assert_eq!(found.kept.behind_links.num_files, 3);
+    carry_out(&fixture.table, &found, |_| ()).await.unwrap();
+    assert_eq!(fixture.rows().await, rows);
+    assert!(elsewhere.path().join("theirs.parquet").exists());
+}
+
 async fn hidden_files_and_tables_below_stay(place: Place) {
     let fixture = Fixture::new(place, &[]).await;
     for path in [

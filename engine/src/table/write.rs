@@ -7,11 +7,12 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
-use lakebed_txlog::action::{Action, DomainMetadata, Metadata, PartitionValues};
+use lakebed_txlog::action::{Action, DomainMetadata, Metadata, PartitionValues, Protocol};
 use lakebed_txlog::commit::Outcome;
 use lakebed_txlog::conflict::Conflict;
 use lakebed_txlog::drive::CommitOptions;
 use lakebed_txlog::predicate::Predicate;
+use lakebed_txlog::protocol::extended;
 use lakebed_txlog::schema::{ColumnMappingMode, StructType, merge};
 use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::transaction::{Kind, Reads, Transaction, TxnUpdate};
@@ -78,11 +79,19 @@ pub struct OverwriteOptions {
     pub user_metadata: Option<String>,
 }
 
+/// What a table becomes by new columns.
+#[derive(Debug)]
+struct Merged {
+    metadata: Metadata,
+    /// Where they need a feature that the table's protocol doesn't name.
+    protocol: Option<Protocol>,
+}
+
 /// The files of an append, written and in no commit yet.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     snapshot: Snapshot,
-    merged: Option<Metadata>,
+    merged: Option<Merged>,
     /// What was written.
     pub(crate) files: DataFiles,
 }
@@ -120,7 +129,7 @@ impl Table {
             SchemaMode::Enforce => None,
             SchemaMode::Merge => self.merged(&snapshot, given)?,
         };
-        let metadata = merged.as_ref().unwrap_or(snapshot.metadata());
+        let metadata = merged.as_ref().map_or(snapshot.metadata(), |merged| &merged.metadata);
         let files = self.write_files(&snapshot, metadata, given, batches, options.write.as_ref()).boxed().await?;
         Ok(Prepared { snapshot, merged, files })
     }
@@ -132,10 +141,11 @@ impl Table {
             return Ok(Written::NothingToDo { version: snapshot.version() });
         }
         let mut transaction = self.append_transaction(&snapshot, &files, options);
-        if let Some(metadata) = merged {
+        if let Some(Merged { metadata, protocol }) = merged {
             transaction.kind = Kind::Metadata;
             // New columns that can be NULL: no row had to be looked at for them.
             transaction.reads = Some(Reads::nothing());
+            transaction.extend(protocol.map(Action::Protocol));
             transaction.push(Action::Metadata(metadata));
         }
         let outcome = self.commit(&transaction, Some(&snapshot), &options.commit).await?;
@@ -191,7 +201,8 @@ impl Table {
             }
             let read = snapshot;
             snapshot = self.refresh().await?;
-            if *snapshot.schema() != schema || snapshot.metadata().id != id {
+            let is_same = snapshot.metadata().id == id && snapshot.partition_columns() == metadata.partition_columns;
+            if *snapshot.schema() != schema || !is_same {
                 return self.written(outcome, files, removed).await;
             }
             match self.overwritten_since(&read, &snapshot, replace, &files).await {
@@ -270,8 +281,8 @@ impl Table {
         writing.map_err(|e| self.named(e))
     }
 
-    /// The table's metadata with the columns that `given` adds; `None` where it adds none.
-    fn merged(&self, snapshot: &Snapshot, given: &Schema) -> Result<Option<Metadata>> {
+    /// The table with the columns that `given` adds; `None` where it adds none.
+    fn merged(&self, snapshot: &Snapshot, given: &Schema) -> Result<Option<Merged>> {
         let named = |e: Error| self.named(e).version(snapshot.version());
         let given = StructType::from_arrow(given).map_err(named)?;
         let merged = merge(snapshot.schema(), &given).map_err(named)?;
@@ -281,7 +292,9 @@ impl Table {
         if snapshot.column_mapping() != ColumnMappingMode::None {
             return Err(named(Error::unsupported("adding columns to a table with column mapping isn't implemented")));
         }
-        Ok(Some(Metadata { schema_string: merged.to_json(), ..snapshot.metadata().clone() }))
+        let metadata = Metadata { schema_string: merged.to_json(), ..snapshot.metadata().clone() };
+        let protocol = extended(snapshot.protocol(), snapshot.metadata(), &metadata).map_err(named)?;
+        Ok(Some(Merged { metadata, protocol }))
     }
 
     fn append_transaction(&self, snapshot: &Snapshot, files: &DataFiles, options: &AppendOptions) -> Transaction {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::{TABLE_FEATURES_READER_VERSION, TABLE_FEATURES_WRITER_VERSION, check_write};
+use super::check::{TABLE_FEATURES_READER_VERSION, TABLE_FEATURES_WRITER_VERSION, check_write, is_supported};
 use super::feature::{Kind, Table};
 use super::properties::{FEATURE_PREFIX, TableProperties, is_settable};
 use super::registry::{FEATURES, STANDARD_FEATURES, STANDARD_PROPERTIES, feature};
@@ -61,6 +61,51 @@ pub fn for_new_table(
     Ok((protocol, properties))
 }
 
+/// The protocol that a table needs to have `after` for its metadata in place of `before`: its own with the features that
+/// `after` makes use of first; `None` where its own has them (pitfall L16).
+///
+/// # Errors
+/// `InvalidRequest` where the protocol's versions have no room for them; `Corrupt` when a property that decides can't be read.
+pub fn extended(protocol: &Protocol, before: &Metadata, after: &Metadata) -> Result<Option<Protocol>> {
+    let schemas = [StructType::from_json(&before.schema_string)?, StructType::from_json(&after.schema_string)?];
+    let [before, after] = [(before, &schemas[0]), (after, &schemas[1])]
+        .map(|(metadata, schema)| Table { properties: TableProperties::new(&metadata.configuration), schema });
+    let mut lacking = BTreeSet::new();
+    for feature in FEATURES.iter().filter(|feature| feature.active.is_some() && !is_supported(protocol, feature)) {
+        if feature.is_active(&after)? && !feature.is_active(&before)? {
+            lacking.insert(feature.name);
+        }
+    }
+    if lacking.is_empty() {
+        return Ok(None);
+    }
+    let named = |names: &BTreeSet<&'static str>| names.iter().copied().collect::<Vec<_>>().join(", ");
+    if protocol.min_writer_version < TABLE_FEATURES_WRITER_VERSION {
+        return Err(Error::invalid(format!("the table's protocol can't have {}", named(&lacking)))
+            .hint("give the new columns another type, or create a table of the standard profile for them"));
+    }
+    let mut extended = protocol.clone();
+    let lacking = with_required(lacking);
+    let writers = extended.writer_features.get_or_insert_default();
+    let added =
+        lacking.iter().filter(|name| !writers.iter().any(|there| there == *name)).map(|name| (*name).to_owned());
+    let added: Vec<String> = added.collect();
+    writers.extend(added);
+    if lacking.iter().any(|name| binds_readers(name)) {
+        let mut readers = extended.reader_features.take().unwrap_or_default();
+        let all = writers.iter().filter(|name| binds_readers(name) && !readers.contains(name)).cloned();
+        let all: Vec<String> = all.collect();
+        readers.extend(all);
+        extended.min_reader_version = TABLE_FEATURES_READER_VERSION;
+        extended.reader_features = Some(readers);
+    }
+    Ok(Some(extended))
+}
+
+fn binds_readers(name: &str) -> bool {
+    feature(name).is_some_and(|feature| feature.kind == Kind::ReaderWriter)
+}
+
 /// The properties that stay, and the features that the others ask for.
 fn split_requests(given: &BTreeMap<String, String>) -> Result<(BTreeMap<String, String>, BTreeSet<&'static str>)> {
     let (mut properties, mut requested) = (BTreeMap::new(), BTreeSet::new());
@@ -110,8 +155,7 @@ fn with_required(used: BTreeSet<&'static str>) -> BTreeSet<&'static str> {
 /// The protocol that names these features: readers are bound only if one of them binds readers.
 fn of_features(names: &BTreeSet<&'static str>) -> Protocol {
     let owned = |names: &mut dyn Iterator<Item = &'static str>| names.map(str::to_owned).collect::<Vec<_>>();
-    let binds_readers = |name: &&str| feature(name).is_some_and(|feature| feature.kind == Kind::ReaderWriter);
-    let reader_features = owned(&mut names.iter().copied().filter(binds_readers));
+    let reader_features = owned(&mut names.iter().copied().filter(|name| binds_readers(name)));
     let (min_reader_version, reader_features) = match reader_features.is_empty() {
         true => (1, None),
         false => (TABLE_FEATURES_READER_VERSION, Some(reader_features)),
@@ -187,6 +231,33 @@ mod tests {
             ("owner", "me"),
         ];
         assert_eq!(properties, map(&set));
+    }
+
+    #[test]
+    fn l16_a_protocol_gets_the_features_that_new_columns_need() {
+        let metadata = |data_type| Metadata { schema_string: schema(data_type).to_json(), ..Metadata::default() };
+        let (long, ntz) = (metadata(DataType::LONG), metadata(DataType::array(DataType::TIMESTAMP_NTZ)));
+        let of = |protocol: &Protocol| extended(protocol, &long, &ntz);
+        let (standard, _) = for_new_table(Profile::Standard, &schema(DataType::LONG), &map(&[])).unwrap();
+        let with = of(&standard).unwrap().unwrap();
+        assert_eq!(with.reader_features, names(&["deletionVectors", "timestampNtz"]));
+        assert!(with.writer_features.as_ref().unwrap().contains(&"timestampNtz".to_owned()));
+        assert_eq!((with.min_reader_version, with.min_writer_version), (3, 7));
+        assert_eq!(of(&with).unwrap(), None, "it has them");
+        assert_eq!(extended(&standard, &ntz, &ntz).unwrap(), None, "another writer has left it so");
+        // Readers that weren't bound by name are now, by every feature that binds them.
+        let mapped = Protocol {
+            min_reader_version: 2,
+            min_writer_version: 7,
+            reader_features: None,
+            writer_features: names(&["columnMapping", "invariants"]),
+        };
+        let with = of(&mapped).unwrap().unwrap();
+        assert_eq!((with.min_reader_version, with.reader_features), (3, names(&["columnMapping", "timestampNtz"])));
+        let (compat, _) = for_new_table(Profile::Compat, &schema(DataType::LONG), &map(&[])).unwrap();
+        let refused = of(&compat).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidRequest);
+        assert!(refused.to_string().contains("timestampNtz"), "{refused}");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use check::{
     check_write, column_mapping_mode, deletion_vectors_enabled, in_commit_timestamps_enabled, is_supported, supports,
 };
 pub use commit::check_actions;
-pub use create::{Profile, for_new_table};
+pub use create::{Profile, extended, for_new_table};
 pub use feature::{Binding, Feature, Kind, Legacy, Support, Table};
 pub use properties::{CheckpointPolicy, TableProperties};
 pub use registry::{FEATURES, feature};

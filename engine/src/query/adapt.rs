@@ -13,7 +13,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, Tr
 use datafusion::common::{DataFusionError, Result as DfResult, ScalarValue};
 use datafusion::functions::core::getfield::GetFieldFunc;
 use datafusion::logical_expr::ColumnarValue;
-use datafusion::physical_expr::expressions::{CastExpr, Column, Literal, lit};
+use datafusion::physical_expr::expressions::{CastExpr, Column, DynamicFilterPhysicalExpr, Literal, lit};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_expr_adapter::{PhysicalExprAdapter, PhysicalExprAdapterFactory};
 use lakebed_txlog::Error;
@@ -69,29 +69,48 @@ struct FileAdapter {
 
 impl PhysicalExprAdapter for FileAdapter {
     fn rewrite(&self, expr: Arc<dyn PhysicalExpr>) -> DfResult<Arc<dyn PhysicalExpr>> {
-        if let Some(read) = self.read(&expr)? {
-            return Ok(read);
+        match self.read(&expr)? {
+            Some(read) => Ok(read),
+            None => self.condition(expr, Nan::One),
         }
-        // From the top, so that access to a field of a struct is met before the struct.
-        expr.transform_down(|expr| match self.read(&expr)? {
-            Some(read) => Ok(Transformed::new(opaque_float(read, &self.file)?, true, TreeNodeRecursion::Jump)),
-            None => Ok(Transformed::no(expr)),
-        })
-        .data()
     }
+}
+
+/// What becomes of NaN where it is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Nan {
+    /// There is one.
+    One,
+    /// It keeps its bits: in filters that joins and sorts make of the values that they have met, which keep theirs.
+    AsItIs,
 }
 
 /// Floating-point numbers inside a condition: Parquet's own bounds don't judge it, for they leave NaN out, which is above every
 /// number; and there is one NaN, where Arrow's order puts those with a sign (`0.0 / 0.0` on x86) below every number.
-fn opaque_float(read: Arc<dyn PhysicalExpr>, file: &Schema) -> DfResult<Arc<dyn PhysicalExpr>> {
+fn opaque_float(read: Arc<dyn PhysicalExpr>, file: &Schema, nan: Nan) -> DfResult<Arc<dyn PhysicalExpr>> {
     let target = read.data_type(file)?;
     if !target.is_floating() || read.downcast_ref::<Literal>().is_some() {
         return Ok(read);
     }
-    Ok(Arc::new(Fitted { read, fit: Fit::Same, target }))
+    Ok(Arc::new(Fitted { read, fit: Fit::Same, target, nan }))
 }
 
 impl FileAdapter {
+    /// A condition over the table's columns, over the file's.
+    fn condition(&self, expr: Arc<dyn PhysicalExpr>, nan: Nan) -> DfResult<Arc<dyn PhysicalExpr>> {
+        // From the top, so that access to a field of a struct is met before the struct.
+        expr.transform_down(|expr| {
+            if nan == Nan::One && expr.downcast_ref::<DynamicFilterPhysicalExpr>().is_some() {
+                return Ok(Transformed::new(self.condition(expr, Nan::AsItIs)?, true, TreeNodeRecursion::Jump));
+            }
+            match self.read(&expr)? {
+                Some(read) => Ok(Transformed::new(opaque_float(read, &self.file, nan)?, true, TreeNodeRecursion::Jump)),
+                None => Ok(Transformed::no(expr)),
+            }
+        })
+        .data()
+    }
+
     /// What reads `expr` from the file, where it is a column or access to one's field.
     fn read(&self, expr: &Arc<dyn PhysicalExpr>) -> DfResult<Option<Arc<dyn PhysicalExpr>>> {
         match expr.downcast_ref::<Column>() {
@@ -170,10 +189,13 @@ fn fitted(read: Arc<dyn PhysicalExpr>, fit: Fit, target: &ArrowType) -> Arc<dyn 
         Fit::Same => read,
         Fit::Null(_) => match ScalarValue::try_new_null(target) {
             Ok(null) => lit(null),
-            Err(_) => Arc::new(Fitted { read, fit, target: target.clone() }),
+            Err(_) => Arc::new(Fitted { read, fit, target: target.clone(), nan: Nan::AsItIs }),
         },
+        // DataFusion would compare a column of milliseconds with a constant of microseconds cut to milliseconds, by taking the
+        // cast away.
+        Fit::Cast(ArrowType::Timestamp(..)) => Arc::new(Fitted { read, fit, target: target.clone(), nan: Nan::AsItIs }),
         Fit::Cast(to) => Arc::new(CastExpr::new(read, to, None)),
-        fit => Arc::new(Fitted { read, fit, target: target.clone() }),
+        fit => Arc::new(Fitted { read, fit, target: target.clone(), nan: Nan::AsItIs }),
     }
 }
 
@@ -188,11 +210,12 @@ struct Fitted {
     read: Arc<dyn PhysicalExpr>,
     fit: Fit,
     target: ArrowType,
+    nan: Nan,
 }
 
 impl PartialEq for Fitted {
     fn eq(&self, other: &Fitted) -> bool {
-        self.read.eq(&other.read) && self.fit == other.fit && self.target == other.target
+        self.read.eq(&other.read) && self.fit == other.fit && self.target == other.target && self.nan == other.nan
     }
 }
 
@@ -203,6 +226,7 @@ impl Hash for Fitted {
         self.read.hash(state);
         self.fit.hash(state);
         self.target.hash(state);
+        self.nan.hash(state);
     }
 }
 
@@ -223,7 +247,8 @@ impl PhysicalExpr for Fitted {
 
     fn evaluate(&self, batch: &RecordBatch) -> DfResult<ColumnarValue> {
         let array = self.read.evaluate(batch)?.into_array(batch.num_rows())?;
-        Ok(ColumnarValue::Array(one_nan(self.fit.apply(&array)?)))
+        let fitted = self.fit.apply(&array)?;
+        Ok(ColumnarValue::Array(if self.nan == Nan::One { one_nan(fitted) } else { fitted }))
     }
 
     fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
@@ -233,7 +258,7 @@ impl PhysicalExpr for Fitted {
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn PhysicalExpr>>) -> DfResult<Arc<dyn PhysicalExpr>> {
         let [read] = <[_; 1]>::try_from(children)
             .map_err(|_| DataFusionError::Internal("a fitted column has one child".to_owned()))?;
-        Ok(Arc::new(Fitted { read, fit: self.fit.clone(), target: self.target.clone() }))
+        Ok(Arc::new(Fitted { read, fit: self.fit.clone(), target: self.target.clone(), nan: self.nan }))
     }
 
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -117,6 +117,15 @@ fn by_code(error: &object_store::Error) -> Option<Meaning> {
     })
 }
 
+/// Where credentials are asked for on EC2, ECS and EKS, and nothing else is: a store may have another address of these networks.
+const CREDENTIALS: [&str; 5] = [
+    "http://169.254.169.254/",
+    "http://169.254.170.2/",
+    "http://169.254.170.23/",
+    "http://[fd00:ec2::254]/",
+    "http://[fd00:ec2::23]/",
+];
+
 /// What a cause further down says: an operating system's error, a client's, or their text where there is no type.
 fn by_source(error: &object_store::Error) -> Option<Meaning> {
     use ErrorKind::{InvalidRequest, NotFound, PermissionDenied, Unavailable};
@@ -124,8 +133,7 @@ fn by_source(error: &object_store::Error) -> Option<Meaning> {
         return Some(said);
     }
     let text = chain(error).map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    // Where credentials are asked for on EC2 and ECS, and nothing else is: a store may have another address of this network.
-    if text.contains("http://169.254.169.254/") || text.contains("http://169.254.170.2/") {
+    if CREDENTIALS.iter().any(|place| text.contains(place)) {
         let hint = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE";
         return Some(meaning(PermissionDenied, "no credentials were found", Some(hint)));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Float64Array, Int32Array, Int64Array, StructArray};
+use arrow::array::{Float64Array, Int32Array, Int64Array, StructArray, TimestampMillisecondArray};
 use arrow::datatypes::{DataType as ArrowType, Field};
 use lakebed_txlog::ErrorKind;
 use lakebed_txlog::dv::{DeletionVector, inline};
@@ -261,6 +261,48 @@ async fn files_that_are_gone_damaged_or_elsewhere_are_named() {
     let refused = read().await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unsupported);
     assert_eq!(refused.at_path(), Some("s3://other/x.parquet"));
+}
+
+/// As pandas and Spark write them on request. DataFusion takes the cast to microseconds away and cuts the constant instead.
+#[tokio::test]
+async fn times_of_milliseconds_are_compared_with_microseconds_as_they_are() {
+    let schema = StructType::new([
+        StructField::nullable("id", DataType::LONG),
+        StructField::nullable("at", DataType::TIMESTAMP_NTZ),
+    ]);
+    let table = table(CreateTable::new(schema)).await;
+    let at = TimestampMillisecondArray::from(vec![Some(-1), Some(0), Some(999), Some(1000), None]);
+    let rows = batch(vec![("id", Arc::new(Int64Array::from_iter_values(0..5))), ("at", Arc::new(at))]);
+    let add = put(&table, "ms.parquet", &rows).await;
+    change(&table, vec![Action::Add(add)]).await;
+    for (filter, found) in [
+        ("at < TIMESTAMP '1970-01-01 00:00:00.999999'", vec![0, 1, 2]),
+        ("at >= TIMESTAMP '1970-01-01 00:00:00.999999'", vec![3]),
+        ("at = TIMESTAMP '1970-01-01 00:00:00.999999'", vec![]),
+        ("at <> TIMESTAMP '1970-01-01 00:00:00.999999'", vec![0, 1, 2, 3]),
+        ("at > TIMESTAMP '1969-12-31 23:59:59.999500'", vec![1, 2, 3]),
+        ("at <= TIMESTAMP '1969-12-31 23:59:59.999500'", vec![0]),
+        ("at = TIMESTAMP '1970-01-01 00:00:00.999'", vec![2]),
+    ] {
+        assert_eq!(ids(&scanned(&table, filtered(filter)).await), found, "{filter}");
+    }
+    let late = "at >= TIMESTAMP '1970-01-01 00:00:00.999999'";
+    assert_eq!(table.delete(late, &CommitOptions::default()).await.unwrap().num_rows, 1);
+    assert_eq!(ids(&scanned(&table, ScanRequest::default()).await), [0, 1, 2, 4]);
+}
+
+/// Filters that a join or a sort makes of what it has met keep the bits of NaN, as it does.
+#[tokio::test]
+async fn a_join_finds_what_it_compares() {
+    let schema =
+        StructType::new([StructField::nullable("id", DataType::LONG), StructField::nullable("x", DataType::DOUBLE)]);
+    let table = table(CreateTable::new(schema)).await;
+    let x = Float64Array::from(vec![1.0, f64::NAN.copysign(-1.0), 5.0]);
+    append(&table, batch(vec![("id", Arc::new(Int64Array::from_iter_values(0..3))), ("x", Arc::new(x))])).await;
+    let session = Session::new();
+    session.register("t", table.store(), &table.snapshot()).unwrap();
+    let joined = session.sql("SELECT a.id FROM t a JOIN t b ON a.x = b.x WHERE b.id > 0").await.unwrap();
+    assert_eq!(ids(&collect(joined).await), [1, 2]);
 }
 
 #[tokio::test]

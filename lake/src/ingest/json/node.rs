@@ -1,6 +1,6 @@
 //! JSON values under way to Arrow arrays of a settled type.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, ListArray, MapArray, NullBufferBuilder, StringBuilder, StructArray};
@@ -110,7 +110,11 @@ impl Node {
                     DataType::Struct(parts) => parts.get(1).map_or(Nulls::Allowed, |value| Nulls::of(value)),
                     _ => Nulls::Allowed,
                 };
+                let mut seen = HashSet::new();
                 for (key, value) in &members {
+                    if !seen.insert(&**key) {
+                        return Err(Misfit::new("the name stands twice in one object").under(key));
+                    }
                     keys.append_value(key);
                     values.push(value, of_values).map_err(|misfit| misfit.under(key))?;
                 }
@@ -309,6 +313,7 @@ mod tests {
             vec![Arc::new(Field::new("key", DataType::Utf8, false)), nullable("value", DataType::Int64)].into(),
         );
         let map = DataType::Map(Arc::new(Field::new("key_value", entries, false)), false);
+        assert!(refused(&map, "{\"x\":1,\"x\":2}").reason.contains("twice"));
         assert_eq!(filled(map, &["{\"x\":1,\"y\":null}", "null", "{}"]), ["{x: 1, y: null}", "null", "{}"]);
     }
 

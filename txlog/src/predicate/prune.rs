@@ -20,8 +20,8 @@
 //! | K | `true`, `false`, `NULL` | so for every row | | |
 //! | L | unknown; unknown column; types that don't compare | maybe | maybe | maybe |
 //!
-//! Of floats from statistics `hi` is unknown, for a NaN may have been left out of it ([`NanBounds`]); it still is what numbers are
-//! equal to at most.
+//! Of floats whose statistics aren't called tight `hi` is unknown, for a NaN may have been left out of it ([`NanBounds`]); it still is
+//! what numbers are equal to at most.
 //!
 //! A comparison with an unknown bound holds. A file without rows has no outcome: it may not match, and all of it
 //! does. Bounds loosened by deletes are outer bounds still, so every rule stands for them (S6). A partition column is

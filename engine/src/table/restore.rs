@@ -20,6 +20,7 @@ use lakebed_txlog::conflict::Why;
 use lakebed_txlog::drive::CommitOptions;
 use lakebed_txlog::dv::{Stored, locate};
 use lakebed_txlog::path::DataLocation;
+use lakebed_txlog::protocol::extended;
 use lakebed_txlog::snapshot::Snapshot;
 use lakebed_txlog::transaction::{Kind, Reads, Transaction};
 use lakebed_txlog::{Error, Result, Version};
@@ -117,6 +118,9 @@ impl Table {
         }
         if let Some(metadata) = metadata_of(now, then) {
             transaction.kind = Kind::Metadata;
+            // Another engine may have dropped a feature since that the older schema needs.
+            let protocol = extended(now.protocol(), now.metadata(), &metadata).map_err(|e| self.named(e))?;
+            transaction.extend(protocol.map(Action::Protocol));
             transaction.push(Action::Metadata(metadata));
         }
         rewind(now, then, time, &mut transaction).map_err(|e| self.named(e))?;

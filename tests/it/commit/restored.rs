@@ -7,12 +7,17 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakebed::store::TableStore;
 use lakebed::table::Restored;
-use lakebed::{AppendOptions, ErrorKind, Promoted, Promotion, Result, SchemaMode, Table, Version, promote};
+use lakebed::{
+    AppendOptions, CreateTable, ErrorKind, Promoted, Promotion, Result, SchemaMode, Table, Version, promote,
+};
 use lakebed_compaction::{CompactionOptions, Purge, compact};
 use lakebed_tests::faults::{Answer, Faulty};
 use lakebed_tests::plan::rows;
+use lakebed_txlog::action::{Action, Metadata, Protocol};
 use lakebed_txlog::drive::CommitOptions;
 use lakebed_txlog::env::SystemEnv;
+use lakebed_txlog::schema::{DataType, StructField, StructType};
+use lakebed_txlog::transaction::{Kind, Transaction};
 use object_store::ObjectStore;
 
 use super::place::Place;
@@ -131,4 +136,33 @@ async fn what_a_restore_took_of_a_promotion_is_promoted_again() {
     target.restore(Version(0), &CommitOptions::default()).await.unwrap();
     assert!(matches!(promoted().await, Promoted::Committed { from_version: Version(0), .. }));
     assert_eq!(ids(&into).await, [1, 2, 3, 4]);
+}
+
+/// Pitfall L16: another engine has dropped a column, and the feature that its type needed.
+#[tokio::test]
+async fn a_restore_brings_the_feature_back_that_its_schema_needs() {
+    let place = Place::memory("restore-feature");
+    let id = StructField::nullable("id", DataType::LONG);
+    let at = StructField::nullable("at", DataType::TIMESTAMP_NTZ);
+    let create = CreateTable::new(StructType::new([id.clone(), at]));
+    let table = create.create_in(place.store(), SystemEnv::shared()).await.unwrap();
+    let before = table.snapshot();
+    let without = |names: &Option<Vec<String>>| {
+        names.as_ref().map(|names| names.iter().filter(|name| *name != "timestampNtz").cloned().collect::<Vec<_>>())
+    };
+    let (readers, writers) = (&before.protocol().reader_features, &before.protocol().writer_features);
+    assert_ne!(without(writers), *writers);
+    let mut drop = Transaction::new(Kind::Metadata, "DROP FEATURE");
+    drop.push(Action::Protocol(Protocol {
+        reader_features: without(readers),
+        writer_features: without(writers),
+        ..before.protocol().clone()
+    }));
+    let schema_string = StructType::new([id]).to_json();
+    drop.push(Action::Metadata(Metadata { schema_string, ..before.metadata().clone() }));
+    table.commit(&drop, Some(&before), &CommitOptions::default()).await.unwrap().committed().unwrap();
+    let restored = table.restore(Version(0), &CommitOptions::default()).await.unwrap().snapshot;
+    assert_eq!(restored.schema(), before.schema());
+    let named = |names: &Option<Vec<String>>| names.iter().flatten().any(|name| name == "timestampNtz");
+    assert!(named(&restored.protocol().reader_features) && named(&restored.protocol().writer_features));
 }

@@ -81,8 +81,9 @@ pub fn extended(protocol: &Protocol, before: &Metadata, after: &Metadata) -> Res
     }
     let named = |names: &BTreeSet<&'static str>| names.iter().copied().collect::<Vec<_>>().join(", ");
     if protocol.min_writer_version < TABLE_FEATURES_WRITER_VERSION {
-        return Err(Error::invalid(format!("the table's protocol can't have {}", named(&lacking)))
-            .hint("give the new columns another type, or create a table of the standard profile for them"));
+        return Err(Error::invalid(format!("the table's protocol can't have {}", named(&lacking))).hint(
+            "leave out or give another type to the columns that need it, or use a table of the standard profile",
+        ));
     }
     let mut extended = protocol.clone();
     let lacking = with_required(lacking);

@@ -85,6 +85,10 @@ pub(crate) fn plan_in_words(plan: &Plan) -> String {
     let (files, bytes) = (units::counted(plan.delete.len() as u64, "file"), units::bytes(plan.size_bytes));
     let (cutoff, needed) = (plan.cutoff, units::counted(plan.kept.needed.num_files, "file"));
     lines.insert(0, format!("{files} ({bytes}) can go: versions since {cutoff} need {needed} and none of these"));
+    if plan.kept.behind_links.num_files > 0 {
+        let linked = units::counted(plan.kept.behind_links.num_files, "file");
+        lines.push(format!("{linked} behind symbolic links stay: they may have another name that is needed"));
+    }
     lines.join("\n")
 }
 

@@ -226,12 +226,12 @@ fn delete_all(files: &LocalFileSystem, locations: Vec<object_store::Result<Path>
         .collect();
     for folder in folders {
         let Err(error) = durable::sync_folder(&folder) else { continue };
-        let reason = error.to_string();
         for outcome in &mut outcomes {
             let Ok(location) = outcome else { continue };
             let is_in = files.path_to_filesystem(location).is_ok_and(|target| target.parent() == Some(&folder));
             if is_in {
-                *outcome = Err(failure(location.to_string(), "syncing", io::Error::other(reason.clone())));
+                let error = io::Error::new(error.kind(), error.to_string());
+                *outcome = Err(failure(location.to_string(), "syncing", error));
             }
         }
     }

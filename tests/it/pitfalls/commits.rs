@@ -378,6 +378,11 @@ async fn c14_a_transaction_that_read_below_a_half_deleted_log_is_refused() {
     let error = other.commit(&transaction, Some(&old), &CommitOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
     assert!(matches!(setup.honest.head(&log_key(4)).await, Err(Error::NotFound { .. })), "nothing in the hole");
+    // What read nothing goes by the newest version that its handle knows.
+    let blind = Transaction::new(Kind::Append, "WRITE");
+    let landed = other.commit(&blind, Some(&old), &CommitOptions::default()).await.unwrap().committed().unwrap();
+    assert_eq!(landed.version().0, 13);
+    assert!(matches!(setup.honest.head(&log_key(4)).await, Err(Error::NotFound { .. })), "nothing in the hole");
 }
 
 #[tokio::test]

@@ -49,7 +49,8 @@ impl SystemEnv {
 /// monotonic clock. Linux's stands still while the machine is suspended, any while a virtual machine is paused; the time of
 /// day is put right afterwards.
 ///
-/// Somebody may set the time of day, too. Back, it tells nothing; forward, leases end early, which costs a listing.
+/// Somebody may set the time of day, too. Back, it tells nothing; forward, leases and deadlines end early: a listing more, and a
+/// commit under way that gives up as it does when it is slow.
 #[derive(Debug, Default)]
 struct Asleep(AtomicU64);
 

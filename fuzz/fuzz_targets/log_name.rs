@@ -1,3 +1,0 @@
-#![no_main]
-
-lakebed_fuzz::target!(log_name);

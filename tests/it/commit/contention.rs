@@ -10,6 +10,7 @@ use lakebed_tests::orders::{Commit, LogRequests, Order};
 use lakebed_tests::plan::{IDS_PER_WRITER, Plan, Step, rows, schema};
 use lakebed_txlog::drive::CommitOptions;
 use lakebed_txlog::env::SystemEnv;
+use tokio::sync::Mutex;
 
 use super::place::Place;
 use super::served::Served;
@@ -17,6 +18,8 @@ use super::{say, soaks};
 
 const WRITERS: i64 = 8;
 const APPENDS: u32 = 100;
+/// One crowd at a time: how long their commits take is what they are about.
+static CROWDED: Mutex<()> = Mutex::const_new(());
 
 /// Who appends how much.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +57,7 @@ impl Crowd {
 
     /// All of them append to one table, from the same moment on.
     pub(super) async fn contend(&self, place: &Place) -> Contended {
+        let _alone = CROWDED.lock().await;
         drop(place.create().await);
         let mut writers: Vec<Served> =
             (0..self.processes).map(|_| Served::start(place, u32::try_from(self.handles).unwrap())).collect();

@@ -11,6 +11,8 @@ pub const TARGET: Target = Target { name: "log_plan", run, memory: Memory { base
 
 fn run(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
+    // A name with a line break in it as well.
+    named(text);
     let mut lines = text.lines();
     let hint = LastCheckpointHint::parse(lines.next().unwrap_or_default().as_bytes());
     let files: Vec<ListedFile> =

@@ -8,8 +8,9 @@
 //! | [`data_path`] | a path of the log | it lies in the table or is absolute; encoded and decoded again it is the same |
 //! | [`deletion_vector`] | a vector, or a descriptor | what is read is written back as the same rows |
 //! | [`last_checkpoint`] | `_last_checkpoint` | printed and parsed again it says the same |
+//! | [`log_name`] | a name under `_delta_log` | it prints as it was |
 //! | [`log_open`] | the files of a log | commits alone: what opens is what they replay to |
-//! | [`log_plan`] | a listing and a hint | a name prints as it was; a plan has no gap |
+//! | [`log_plan`] | a listing and a hint | a plan has no gap |
 //! | [`log_replay`] | commits one after another | any split replays to the same, and to what a naive model says |
 //! | [`partition_value`] | a type and a text | its canonical text stands for the same value |
 //! | [`schema_string`] | `metaData.schemaString` | printed and parsed again it is the same; bounds on depth and fields hold |
@@ -23,6 +24,7 @@ pub mod commit_line;
 pub mod data_path;
 pub mod deletion_vector;
 pub mod last_checkpoint;
+pub mod log_name;
 pub mod log_open;
 pub mod log_plan;
 pub mod log_replay;
@@ -51,13 +53,14 @@ pub struct Memory {
 }
 
 /// Every target.
-pub const ALL: [Target; 12] = [
+pub const ALL: [Target; 13] = [
     checkpoint::TARGET,
     checksum::TARGET,
     commit_line::TARGET,
     data_path::TARGET,
     deletion_vector::TARGET,
     last_checkpoint::TARGET,
+    log_name::TARGET,
     log_open::TARGET,
     log_plan::TARGET,
     log_replay::TARGET,

@@ -1,0 +1,3 @@
+#![no_main]
+
+lakebed_fuzz::target!(log_name);

@@ -12,6 +12,9 @@
 //! d  before the first put, where the handle's last commit came behind a crowd ([`CROWD`])
 //!                                           → a part of what that one waited, so that the crowd comes before it comes again:
 //!                                             who knows the newest version is a round trip ahead of all others
+//! e  the last commit met few, the one before a crowd
+//!                                           → as d, with half of that crowd: who was lucky once would else put one version
+//!                                             after another before those who wait have read the first of them
 //! ```
 //!
 //! A foreign writer that doesn't say what it read had waited for nothing. Whatever is read, a pause is at most
@@ -54,18 +57,28 @@ impl Lost {
     }
 }
 
-/// What a handle's last commit met.
+/// What a handle's last commits met.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Met {
     /// Versions that others made between its beginning and its own.
     pub(crate) others: u64,
     /// Time from its beginning to its end.
     pub(crate) waited: Duration,
-    /// When it ended, by the monotonic clock.
+    /// When the last one ended, by the monotonic clock.
     pub(crate) ended: Duration,
 }
 
 impl Met {
+    /// What is remembered of this commit, where `last` is remembered of those before: a crowd is forgotten by halves.
+    pub(crate) fn or_half_of(self, last: Option<Met>) -> Met {
+        match last {
+            Some(last) if last.others / 2 > self.others => {
+                Met { others: last.others / 2, waited: self.waited.max(last.waited / 2), ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// How long the next one waits at `now`; `random` lies between 0 and 1.
     pub(crate) fn pause(&self, now: Duration, random: f64) -> Duration {
         if self.others < CROWD {
@@ -125,5 +138,19 @@ mod tests {
         assert_eq!(met(64).pause(9000 * MS, 1.0), Duration::ZERO);
         let long = Met { waited: Duration::MAX, ..met(64) };
         assert_eq!(long.pause(5000 * MS, 1.0), LONGEST_WAIT);
+    }
+
+    #[test]
+    fn a_crowd_is_forgotten_by_halves_by_who_was_lucky() {
+        let lucky = Met { others: 0, waited: 2 * MS, ended: 9000 * MS };
+        let mut met = Met { others: 64, waited: 1000 * MS, ended: 5000 * MS };
+        for pause in [100 * MS, 50 * MS, Duration::ZERO] {
+            met = lucky.or_half_of(Some(met));
+            assert_eq!(met.pause(9000 * MS, 0.0), pause, "{met:?}");
+        }
+        assert_eq!(lucky.or_half_of(None).others, 0);
+        let again = Met { others: 40, waited: 300 * MS, ended: 9000 * MS };
+        let kept = again.or_half_of(Some(Met { others: 64, waited: 1000 * MS, ended: 5000 * MS }));
+        assert_eq!((kept.others, kept.waited), (40, 300 * MS), "what was met now says more than half of what was");
     }
 }

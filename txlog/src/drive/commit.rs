@@ -72,7 +72,7 @@ pub(super) struct Attempt<'a> {
     began: Duration,
     /// The first version that it could have been.
     first: Option<Version>,
-    /// What the handle's last commit met.
+    /// What the handle's last commits met.
     met: &'a Mutex<Option<Met>>,
     /// How often in a row the version that was read back couldn't be read.
     unreadable: u32,
@@ -498,7 +498,7 @@ impl<'a> Attempt<'a> {
         self.sleep(lost.pause(self.random())).await;
     }
 
-    /// Waits where the handle's last commit came behind a crowd, which should come before it comes again.
+    /// Waits where the handle's last commits came behind a crowd, which should come before it comes again.
     async fn let_others_go_first(&self) {
         let met = *self.met.lock().unwrap_or_else(PoisonError::into_inner);
         self.sleep(met.map_or(Duration::ZERO, |met| met.pause(self.began, self.random()))).await;
@@ -510,7 +510,8 @@ impl<'a> Attempt<'a> {
         let first = self.first.filter(|_| self.races > 1);
         let others = first.map_or(0, |first| version.0.saturating_sub(first.0));
         let met = Met { others, waited: now.saturating_sub(self.began), ended: now };
-        *self.met.lock().unwrap_or_else(PoisonError::into_inner) = Some(met);
+        let mut last = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(met.or_half_of(*last));
     }
 
     async fn sleep(&self, pause: Duration) {

@@ -68,7 +68,7 @@ pub struct Log {
     store: LogStore,
     env: Arc<dyn Env>,
     tip: Mutex<Tip>,
-    /// What the last commit met.
+    /// What the last commits met.
     met: Mutex<Option<Met>>,
 }
 

@@ -26,7 +26,7 @@ export RUSTC_WORKSPACE_WRAPPER := $(CLIPPY)
 export CLIPPY_ARGS := -Dwarnings__CLIPPY_HACKERY__
 endif
 
-.PHONY: help demo test soak bench setup lint conformance fuzz
+.PHONY: help demo test soak soak-it soak-units soak-fuzz bench setup lint conformance fuzz
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | while IFS=$$'\t' read -r name what; do \
@@ -49,9 +49,17 @@ fuzz: ## feed every parser hostile input, some seconds each; LAKEBED_SOAK=1: ten
 	tests/setup.sh fuzz
 	fuzz/run.sh
 
-soak: setup ## run the long forms of the random, crash and contention tests, and of the fuzz targets
+soak: soak-it soak-units soak-fuzz ## run the long forms of the random, crash and contention tests, and of the fuzz targets; or one of the three
+
+soak-it: setup
 	cargo build -p lakebed-cli
-	LAKEBED_SOAK=1 cargo test --workspace --no-fail-fast
+	LAKEBED_SOAK=1 cargo test --workspace --no-fail-fast --test it
+
+soak-units: setup
+	LAKEBED_SOAK=1 cargo test --workspace --no-fail-fast --lib --bins
+	LAKEBED_SOAK=1 cargo test --workspace --no-fail-fast --doc
+
+soak-fuzz:
 	LAKEBED_SOAK=1 $(MAKE) fuzz
 
 lint: ## check format, clippy, docs, licences, bans and sources

@@ -40,6 +40,8 @@ pub mod drive;
 pub mod dv;
 pub mod env;
 pub mod error;
+#[cfg(test)]
+mod figures;
 pub mod files;
 pub mod head;
 pub mod limits;

@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::figures::say;
 
 /// A row: its identity and its key.
 type Row = (i32, i32);
@@ -450,6 +451,18 @@ fn by_reason(tally: &Tally) -> BTreeMap<&'static str, usize> {
     reasons
 }
 
+/// Says what came out, and which share of all pairs each class of false aborts has.
+fn report(what: &str, tally: &Tally) {
+    let Tally { pairs, accepted, rightly_refused, unsound, .. } = tally;
+    say(&format!(
+        "maximality, {what}: {pairs} pairs, {accepted} accepted, {rightly_refused} rightly refused, unsound {unsound:?}"
+    ));
+    for (reason, count) in by_reason(tally) {
+        let share = 100.0 * count as f64 / *pairs as f64;
+        say(&format!("maximality, {what}: {count} false aborts, {share:.1} %: {reason}"));
+    }
+}
+
 /// The classes of false aborts where files have statistics, and their shares.
 const FALSE_ABORTS: [(&str, usize); 6] = [
     ("a row that both delete: the second delete would find it gone", 300),
@@ -463,7 +476,7 @@ const FALSE_ABORTS: [(&str, usize); 6] = [
 #[test]
 fn what_is_accepted_is_serializable_and_each_class_of_false_aborts_has_its_reason() {
     let tally = tally(Isolation::Serializable, Statistics::Given, Look::Not);
-    println!("{tally:#?}");
+    report("serializable, with statistics", &tally);
     assert_eq!(tally.unsound, BTreeMap::new());
     assert_eq!((tally.pairs, tally.accepted, tally.rightly_refused), (17_212, 10_038, 3_510));
     assert_eq!(by_reason(&tally), FALSE_ABORTS.into());
@@ -473,7 +486,7 @@ fn what_is_accepted_is_serializable_and_each_class_of_false_aborts_has_its_reaso
 #[test]
 fn what_is_accepted_without_statistics_is_serializable() {
     let tally = tally(Isolation::Serializable, Statistics::Missing, Look::Not);
-    println!("{tally:#?}");
+    report("serializable, without statistics", &tally);
     assert_eq!(tally.unsound, BTreeMap::new());
     let mut expected = BTreeMap::from(FALSE_ABORTS);
     expected.insert("statistics can't tell that an added file holds no match", 3_494);
@@ -493,7 +506,7 @@ fn what_statistics_do_not_say_a_look_does() {
 #[test]
 fn write_serializable_is_unsound_by_missed_blind_appends_alone() {
     let tally = tally(Isolation::WriteSerializable, Statistics::Given, Look::Not);
-    println!("{tally:#?}");
+    report("write serializable, with statistics", &tally);
     assert!(tally.unsound.keys().all(|(_, winner)| *winner == "append"), "{:?}", tally.unsound);
     assert_eq!((tally.accepted, tally.unsound.values().sum::<usize>()), (10_422, 384));
     assert_eq!(by_reason(&tally), FALSE_ABORTS.into());
@@ -554,7 +567,7 @@ fn what_is_accepted_after_two_winners_is_serializable() {
                 after_two(&table, &first, second, &mut landed);
             }
         }
-        println!("{landed:?}");
+        say(&format!("maximality, after two winners: {} accepted, {} of them unsound", landed[0], landed[1]));
         assert!(landed[0] > 1_000, "{landed:?}");
         assert_eq!(landed[1], 0, "{landed:?}");
     }

@@ -6,6 +6,7 @@
 use super::maximal::{Invariant, Judge, broken_by};
 use super::*;
 use crate::conflict::Unite;
+use crate::figures::say;
 
 /// Accepts what is refused for this.
 fn pardon(ours: &Transaction, winner: &Winner<'_>, label: &str) -> Verdict {
@@ -209,10 +210,11 @@ fn every_fault_of_the_rules_is_found_by_the_invariant_named() {
     let mut alive = Vec::new();
     for (fault, judge, invariant) in MUTANTS {
         let broken = broken_by(*judge, *invariant);
-        println!("{fault}: {broken:?}");
+        say(&format!("mutant: {fault} | {invariant:?} | {broken:?}"));
         if !broken.contains_key(invariant) {
             alive.push((fault, broken));
         }
     }
+    say(&format!("{} mutants of the conflict rules", MUTANTS.len()));
     assert!(alive.is_empty(), "{alive:#?}");
 }

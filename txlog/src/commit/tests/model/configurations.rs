@@ -7,6 +7,7 @@ use super::rules::Rules;
 use super::table::{Op, Start};
 use crate::drive::Landing;
 use crate::env::{SystemEnv, process_variable};
+use crate::figures::say;
 use crate::transaction::Isolation;
 
 impl Configuration {
@@ -46,11 +47,11 @@ pub(super) fn check(with: Configuration) -> usize {
     let checker = Checked::new(with, Rules::production()).checker().spawn_dfs().join();
     let states = checker.unique_state_count();
     let took = env.monotonic().saturating_sub(began);
-    println!(
-        "{name}: {states} unique states, {} steps, depth {}, {took:.1?}",
+    say(&format!(
+        "model, {name}: {states} unique states, {} steps, depth {}, {took:.1?}",
         checker.state_count(),
         checker.max_depth()
-    );
+    ));
     let found = checker.discoveries();
     for property in checker.model().properties() {
         match (property.expectation, found.get(property.name)) {
@@ -207,6 +208,6 @@ const STATES: (usize, usize) = (1_000_000, 10_000_000);
 fn every_state_of_every_configuration_keeps_every_invariant() {
     let form = if process_variable("LAKEBED_SOAK").is_some() { Form::Long } else { Form::Quick };
     let states: usize = ALL.iter().map(|of| check(of(form))).sum();
-    println!("{states} unique states in {} configurations", ALL.len());
+    say(&format!("model: {states} unique states in {} configurations", ALL.len()));
     assert!(states >= form.of(STATES.0, STATES.1), "{states}");
 }

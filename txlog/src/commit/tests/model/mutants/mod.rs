@@ -15,6 +15,7 @@ use stateright::{Checker, HasDiscoveries, Model};
 use super::broken;
 use super::check::Checked;
 use super::rules::Rules;
+use crate::figures::say;
 use places::Place;
 
 /// A fault, the rules with it, where it shows, and an invariant that finds it.
@@ -43,17 +44,17 @@ fn every_fault_is_found_by_the_invariant_named() {
         let mut rules = Rules::production();
         (mutant.put)(&mut rules);
         let (found, states) = found(rules, mutant.place);
-        println!("{} | {} | {states} states, {found:?}", mutant.fault, broken::name(mutant.found_by));
+        say(&format!("mutant: {} | {} | {states} states, {found:?}", mutant.fault, broken::name(mutant.found_by)));
         if !found.contains(&broken::name(mutant.found_by)) {
             alive.push((mutant.fault, found));
         }
         places.insert(mutant.place);
     }
-    println!("{} mutants", mutants.iter().map(|mutants| mutants.len()).sum::<usize>());
+    say(&format!("{} mutants of the protocol", mutants.iter().map(|mutants| mutants.len()).sum::<usize>()));
     assert!(alive.is_empty(), "{alive:#?}");
     for place in places {
         let (found, states) = found(Rules::production(), place);
-        println!("{place:?} | {states} states");
+        say(&format!("no mutant, {place:?}: {states} states"));
         assert_eq!(found, Vec::<&str>::new(), "{place:?} without a fault");
     }
 }

@@ -49,7 +49,8 @@ fuzz: ## feed every parser hostile input, some seconds each; LAKEBED_SOAK=1: ten
 	tests/setup.sh fuzz
 	fuzz/run.sh
 
-soak: soak-it soak-units soak-fuzz ## run the long forms of the random, crash and contention tests, and of the fuzz targets; or one of the three
+soak: ## run the long forms of the random, crash and contention tests, and of the fuzz targets; in parts: soak-it, soak-units, soak-fuzz
+	$(MAKE) --keep-going --jobs=1 soak-it soak-units soak-fuzz
 
 soak-it: setup
 	cargo build -p lakebed-cli
